@@ -1,0 +1,50 @@
+/** The running workflow: its status, signals to it, and gates that wait for a person. */
+import { approvalPage, pageQuery, signalAnswer, signalBody, workflowStatus } from '../../schemas/api.ts';
+import { pageAnswer } from '../page-answer.ts';
+import { route } from '../route.ts';
+
+const tag = 'Workflows';
+
+export const workflowRoutes = [
+  route({
+    method: 'get',
+    path: '/v1/pipelines/workflows/{workflowId}/status',
+    operationId: 'getStatus',
+    tag,
+    summary: 'How far a run is',
+    role: 'viewer',
+    answers: { 200: { description: 'The status.', schema: workflowStatus } },
+    errors: [404],
+    handle: async ({ actor, path }, { runs }) => ({ status: 200, body: await runs.status(actor, path.workflowId) }),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/pipelines/workflows/{workflowId}/signal',
+    operationId: 'signalWorkflow',
+    tag,
+    summary: 'Answer the gate, cancel, pause or resume',
+    description: 'Answering the gate needs the role approver, everything else operator. Who answered is who asks.',
+    role: ({ name }) => (name === 'approval' ? 'approver' : 'operator'),
+    body: { schema: signalBody },
+    answers: { 202: { description: 'Recorded; the run will get it.', schema: signalAnswer } },
+    errors: [404, 409],
+    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs }) => {
+      await runs.signal(actor, workflowId, body, reservedId);
+      return { status: 202, body: { workflowId, signal: body.name, status: 'ACCEPTED' } };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/approvals',
+    operationId: 'listApprovals',
+    tag,
+    summary: 'Gates that wait for a person, the longest waiting first',
+    role: 'viewer',
+    query: pageQuery,
+    answers: { 200: { description: 'A page of them, with their quality reports.', schema: approvalPage } },
+    handle: async ({ actor, query }, { runs }) => ({
+      status: 200,
+      body: pageAnswer(await runs.approvals(actor, query), query),
+    }),
+  }),
+];
