@@ -9,21 +9,17 @@ import { pathToFileURL } from 'node:url';
 import { TASK_QUEUES, type TaskQueue } from './config-formats.ts';
 import { CONFIG_VARIABLES, environment, type Environment, type VariableName } from './config-variables.ts';
 import { messageOf } from './errors.ts';
+import { StartupError } from './startup-error.ts';
 
 export { CONFIG_VARIABLES } from './config-variables.ts';
 
 export type Config = ReturnType<typeof nest>;
 
-/** Thrown by {@link loadConfig}; the message is for the operator, one line a fault, without any secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * @param variables `process.env` when left out
- * @throws ConfigError with all faults at once
+ * @throws StartupError with all faults at once, a line each, without any secret
  */
 export function loadConfig(variables: Variables = process.env): Config {
   const faults: string[] = [];
@@ -37,7 +33,7 @@ export function loadConfig(variables: Variables = process.env): Config {
   }
   faults.push(...contradictions(texts));
   if (parsed.success && faults.length === 0) return nest(parsed.data, variables);
-  throw new ConfigError(`The configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  throw new StartupError(`The configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
 }
 
 const isSecret = (variable: string) =>

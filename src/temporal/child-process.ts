@@ -1,0 +1,60 @@
+/** Processes that this one starts and that must not outlive it. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Output of a short command. @throws when it is not there, fails or takes too long */
+export async function outputOf(command: string, args: string[], timeoutMs: number): Promise<string> {
+  const { stdout } = await run(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16e6 });
+  return stdout;
+}
+
+/**
+ * Starts a program that ends with this process. On Linux the kernel sees to it even after a SIGKILL (PR_SET_PDEATHSIG,
+ * by `setpriv` of util-linux), so the program gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we
+ * end it when we are done with it. Elsewhere it stays in our process group, whose end is then its own.
+ * Its error output is a pipe, everything else is closed.
+ */
+export async function spawnOwned(
+  command: string,
+  args: string[],
+  endSignal: 'SIGTERM' | 'SIGKILL',
+): Promise<ChildProcess> {
+  const setpriv = ['--pdeathsig', endSignal.slice(3)];
+  const tied = await outputOf('setpriv', [...setpriv, 'true'], 2000).then(
+    () => true,
+    () => false,
+  );
+  const child = tied
+    ? spawn('setpriv', [...setpriv, command, ...args], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+    : spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const endWithUs = () => child.kill(endSignal);
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
+  return child;
+}
+
+/** Ends a process by SIGTERM, by SIGKILL when it still runs after `graceMs`. @returns false when it survived even that */
+export async function endProcess(pid: number, graceMs: number): Promise<boolean> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const deadlineMs = performance.now() + graceMs;
+    if (!sendSignal(pid, signal)) return true;
+    while (performance.now() < deadlineMs) {
+      await sleep(20);
+      if (!sendSignal(pid, 0)) return true;
+    }
+  }
+  return false;
+}
+
+/** @returns false when there is no such process (any more) */
+function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
