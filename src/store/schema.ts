@@ -1,6 +1,9 @@
 /**
  * The registry, the runs and the audit log, as tables of PostgreSQL (PGlite when embedded). One schema, one set of
  * migrations (`drizzle-kit generate` writes them from this file; an applied one never changes).
+ *
+ * Documents are `json`, not `jsonb`: nobody queries inside them, and jsonb would sort their keys, so that a pipeline's
+ * sources or a repeated answer came back in another order than they were given.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -10,13 +13,32 @@ import {
   doublePrecision,
   index,
   integer,
-  jsonb,
+  json,
   pgTable,
   primaryKey,
   text,
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
+import type { PipelineDocument } from '../schemas/definition.ts';
+import type {
+  GateAnswerKind,
+  PipelineRunInput,
+  PipelineRunResult,
+  RunStatus,
+  StepResult,
+  StepStatus,
+} from '../workflows/messages.ts';
+
+/** What went wrong with a run or a step, as the API shows it; never a secret, never a row of data. */
+export interface StoredError {
+  /** An `EngineErrorType`, or what else the thrower calls it. */
+  type: string;
+  message: string;
+}
+
+/** Whether a run may work: `waiting` for a slot of its pipeline's `concurrency.max_runs`, or `held`. */
+export type SlotState = 'waiting' | 'held';
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 });
 
@@ -53,7 +75,7 @@ export const pipelineRevisions = pgTable(
       .references(() => pipelines.pipelineId),
     revision: integer('revision').notNull(),
     version: text('version').notNull(),
-    document: jsonb('document').notNull(),
+    document: json('document').$type<PipelineDocument>().notNull(),
     createdAt: instant('created_at').notNull(),
     createdBy: text('created_by').notNull(),
   },
@@ -81,20 +103,22 @@ export const runs = pgTable(
     trigger: text('trigger').notNull(),
     engine: text('engine').notNull(),
     priority: text('priority').notNull(),
-    parameters: jsonb('parameters').notNull(),
+    parameters: json('parameters').$type<Record<string, unknown>>().notNull(),
     intervalStart: instant('interval_start'),
     intervalEnd: instant('interval_end'),
     /** The workflow's input as it was computed at the start, so that a start can be repeated exactly. */
-    input: jsonb('input').notNull(),
+    input: json('input').$type<PipelineRunInput>().notNull(),
     /** Of the run, as spec section 4 names outcomes: RUNNING until it is closed. */
-    status: text('status').notNull(),
-    /** waiting: for a slot of `concurrency.max_runs`; held: works; null: closed, or never limited. */
-    slot: text('slot'),
+    status: text('status').$type<RunStatus>().notNull(),
+    /** Null when the run is closed or was never limited. */
+    slot: text('slot').$type<SlotState>(),
+    /** `concurrency.max_runs` as it was when the run was submitted; null when it was not limited. */
+    maxRuns: integer('max_runs'),
     reason: text('reason'),
     rowsProcessed: bigint('rows_processed', { mode: 'number' }).notNull().default(0),
     bytesProcessed: bigint('bytes_processed', { mode: 'number' }).notNull().default(0),
-    result: jsonb('result'),
-    error: jsonb('error'),
+    result: json('result').$type<PipelineRunResult>(),
+    error: json('error').$type<StoredError>(),
     requestId: text('request_id').notNull(),
     submittedBy: text('submitted_by').notNull(),
     submittedAt: instant('submitted_at').notNull(),
@@ -106,8 +130,9 @@ export const runs = pgTable(
     index('runs_listing').on(t.tenant, t.submittedAt),
     index('runs_of_pipeline').on(t.pipelineId, t.submittedAt),
     index('runs_open')
-      .on(t.status)
+      .on(t.pipelineId, t.submittedAt)
       .where(sql`status = 'RUNNING'`),
+    index('runs_finished').on(t.finishedAt),
     /** At most one run of a chain of retries is open at a time. */
     uniqueIndex('runs_one_open_per_root')
       .on(t.rootExecutionId)
@@ -121,8 +146,9 @@ export const runSteps = pgTable(
     executionId: text('execution_id').notNull(),
     step: text('step').notNull(),
     activity: text('activity').notNull(),
-    /** PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, SKIPPED */
-    status: text('status').notNull(),
+    /** Its place in the plan, from 0: the order in which steps are shown. */
+    position: integer('position').notNull(),
+    status: text('status').$type<StepStatus>().notNull(),
     attempts: integer('attempts').notNull().default(0),
     /** Of the attempt that owns the row: only it may finish the step. */
     attemptToken: text('attempt_token'),
@@ -130,10 +156,10 @@ export const runSteps = pgTable(
     finishedAt: instant('finished_at'),
     rows: bigint('rows', { mode: 'number' }),
     bytes: bigint('bytes', { mode: 'number' }),
-    error: jsonb('error'),
+    error: json('error').$type<StoredError>(),
     externalUrl: text('external_url'),
     /** The step's result as the workflow got it, for a retry of the run to reuse. */
-    result: jsonb('result'),
+    result: json('result').$type<StepResult>(),
     /** The execution whose result this step took over, in a retry. */
     reusedFrom: text('reused_from'),
   },
@@ -148,7 +174,7 @@ export const stepLogs = pgTable(
     step: text('step').notNull(),
     attempt: integer('attempt').notNull(),
     at: instant('at').notNull(),
-    level: text('level').notNull(),
+    level: text('level').$type<'info' | 'warn' | 'error'>().notNull(),
     message: text('message').notNull(),
   },
   (t) => [index('step_logs_of_step').on(t.executionId, t.step, t.line)],
@@ -157,37 +183,50 @@ export const stepLogs = pgTable(
 export const qualityReports = pgTable('quality_reports', {
   executionId: text('execution_id').primaryKey(),
   score: doublePrecision('score').notNull(),
-  report: jsonb('report').notNull(),
+  report: json('report').notNull(),
   createdAt: instant('created_at').notNull(),
 });
 
 /** A gate that opened: it waits for one answer until the deadline. */
-export const gates = pgTable('gates', {
-  executionId: text('execution_id').primaryKey(),
-  tenant: text('tenant').notNull(),
-  workflowId: text('workflow_id').notNull(),
-  openedAt: instant('opened_at').notNull(),
-  deadlineAt: instant('deadline_at').notNull(),
-  approvers: text('approvers')
-    .array()
-    .notNull()
-    .default(sql`'{}'`),
-});
+export const gates = pgTable(
+  'gates',
+  {
+    executionId: text('execution_id').primaryKey(),
+    tenant: text('tenant').notNull(),
+    workflowId: text('workflow_id').notNull(),
+    openedAt: instant('opened_at').notNull(),
+    deadlineAt: instant('deadline_at').notNull(),
+    approvers: text('approvers')
+      .array()
+      .notNull()
+      .default(sql`'{}'`),
+  },
+  (t) => [index('gates_deadline').on(t.deadlineAt)],
+);
 
 /** The one answer of a gate. Its key is what makes the first answer win: people, the deadline and the end of the run all insert here. */
-export const gateAnswers = pgTable('gate_answers', {
-  executionId: text('execution_id')
-    .primaryKey()
-    .references(() => gates.executionId),
-  answerId: text('answer_id').notNull(),
-  /** approved, rejected, expired (nobody answered), closed (the run ended first) */
-  kind: text('kind').notNull(),
-  answeredBy: text('answered_by').notNull(),
-  comment: text('comment'),
-  answeredAt: instant('answered_at').notNull(),
-  /** When the workflow is known to have it; until then it is delivered again. */
-  deliveredAt: instant('delivered_at'),
-});
+export const gateAnswers = pgTable(
+  'gate_answers',
+  {
+    executionId: text('execution_id')
+      .primaryKey()
+      .references(() => gates.executionId),
+    answerId: text('answer_id').notNull(),
+    /** `expired`: nobody answered; `closed`: the run ended first. */
+    kind: text('kind').$type<GateAnswerKind>().notNull(),
+    answeredBy: text('answered_by').notNull(),
+    comment: text('comment'),
+    answeredAt: instant('answered_at').notNull(),
+    /** When the workflow is known to have it; until then it is delivered again. */
+    deliveredAt: instant('delivered_at'),
+  },
+  (t) => [
+    uniqueIndex('gate_answers_id').on(t.answerId),
+    index('gate_answers_undelivered')
+      .on(t.answeredAt)
+      .where(sql`delivered_at is null`),
+  ],
+);
 
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
@@ -199,14 +238,17 @@ export const idempotencyKeys = pgTable(
     bodySha256: text('body_sha256').notNull(),
     /** Handed to the handler as the id of what it makes, so that a handler run again after a crash makes the same thing. */
     reservedId: text('reserved_id').notNull(),
-    /** The process that works on it; another process may take over after the lease. */
+    /** The request that works on it; empty: it was given up, or answered. Another may take over after the lease. */
     owner: text('owner').notNull(),
     leaseUntil: instant('lease_until').notNull(),
     responseStatus: integer('response_status'),
-    responseBody: jsonb('response_body'),
+    responseBody: json('response_body'),
     createdAt: instant('created_at').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.tenant, t.method, t.path, t.key] })],
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.method, t.path, t.key] }),
+    index('idempotency_keys_created').on(t.createdAt),
+  ],
 );
 
 /** Append-only: a trigger refuses update and delete. */
@@ -219,7 +261,7 @@ export const auditLog = pgTable(
     actor: text('actor').notNull(),
     action: text('action').notNull(),
     subject: text('subject').notNull(),
-    details: jsonb('details').notNull(),
+    details: json('details').$type<Record<string, unknown>>().notNull(),
     requestId: text('request_id').notNull(),
   },
   (t) => [index('audit_of_tenant').on(t.tenant, t.entry)],

@@ -1,0 +1,6 @@
+import type { Database } from './database.ts';
+
+export interface Connection {
+  database: Database;
+  close(): Promise<void>;
+}

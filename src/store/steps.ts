@@ -1,0 +1,166 @@
+/**
+ * The steps of a run as people see them, and as a retry reuses them. An attempt owns its step's row by a token: one that
+ * was thought lost cannot overwrite what its successor, or the workflow itself, recorded later.
+ */
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import type { StepProgress, StepResult, StepStatus } from '../workflows/messages.ts';
+import type { Database } from './database.ts';
+import { runSteps, type StoredError } from './schema.ts';
+
+export type StepRow = typeof runSteps.$inferSelect;
+
+export interface NewStep {
+  step: string;
+  /** Activity type name; `wait_for_approval` for the gate. */
+  activity: string;
+  /** Set when an earlier run's result is taken over: the step is COMPLETED from the start. */
+  reused?: { from: string; result: StepResult } | undefined;
+}
+
+interface Attempt {
+  executionId: string;
+  step: string;
+  attemptToken: string;
+  /** Now, unless given. */
+  at?: Date | undefined;
+}
+
+export interface StepStart extends Attempt {
+  activity: string;
+}
+
+export interface StepEnd extends Attempt {
+  status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  rows?: number | undefined;
+  bytes?: number | undefined;
+  error?: StoredError | undefined;
+  externalUrl?: string | undefined;
+  result?: StepResult | undefined;
+}
+
+/** What the workflow itself knows of a step; what is not given stays as it is. */
+export interface StepDetails {
+  startedAt?: Date | undefined;
+  finishedAt?: Date | undefined;
+  error?: StoredError | undefined;
+  result?: StepResult | undefined;
+}
+
+const NOW = sql`clock_timestamp()`;
+
+export type StepRepository = ReturnType<typeof stepRepository>;
+
+export function stepRepository(database: Database) {
+  return {
+    /** All steps of a new run, in the order in which they are shown. Planning again changes nothing. */
+    async plan(executionId: string, steps: NewStep[]): Promise<void> {
+      if (steps.length === 0) return;
+      const rows = steps.map(({ step, activity, reused }, position) => ({
+        executionId,
+        step,
+        activity,
+        position,
+        status: reused === undefined ? ('PENDING' as const) : ('COMPLETED' as const),
+        result: reused?.result ?? null,
+        reusedFrom: reused?.from ?? null,
+        rows: reused?.result.rows ?? null,
+        bytes: reused?.result.bytes ?? null,
+        externalUrl: reused?.result.externalUrl ?? null,
+      }));
+      await database.insert(runSteps).values(rows).onConflictDoNothing();
+    },
+
+    /** An attempt begins and owns the row from now on. The same attempt told again counts once. */
+    async started({ executionId, step, activity, attemptToken, at }: StepStart): Promise<void> {
+      await database
+        .update(runSteps)
+        .set({
+          activity,
+          status: 'RUNNING',
+          attempts: sql`${runSteps.attempts} + (${runSteps.attemptToken} is distinct from ${attemptToken})::int`,
+          attemptToken,
+          startedAt: sql`coalesce(${runSteps.startedAt}, ${at?.toISOString() ?? NOW}::timestamptz)`,
+          finishedAt: null,
+          error: null,
+        })
+        .where(ofRun(executionId, step));
+    },
+
+    /** The attempt's outcome. False when the row is not this attempt's any more: nothing was recorded. */
+    async finished(end: StepEnd): Promise<boolean> {
+      const recorded = await database
+        .update(runSteps)
+        .set({
+          status: end.status,
+          rows: end.rows ?? null,
+          bytes: end.bytes ?? null,
+          error: end.error ?? null,
+          externalUrl: end.externalUrl ?? null,
+          result: end.result ?? null,
+          finishedAt: end.at ?? NOW,
+        })
+        .where(and(ofRun(end.executionId, end.step), eq(runSteps.attemptToken, end.attemptToken)))
+        .returning({ step: runSteps.step });
+      return recorded.length > 0;
+    },
+
+    /** The workflow's own word on a step; no attempt owns the row after it. */
+    async setStatus(executionId: string, step: string, status: StepStatus, details: StepDetails = {}): Promise<void> {
+      const { startedAt, finishedAt, error, result } = details;
+      await database
+        .update(runSteps)
+        .set({
+          status,
+          attemptToken: null,
+          ...(startedAt && { startedAt }),
+          ...(finishedAt && { finishedAt }),
+          ...(error && { error }),
+          ...(result && { result }),
+        })
+        .where(ofRun(executionId, step));
+    },
+
+    /**
+     * The final state of a run's steps as the workflow saw them: it corrects those whose last attempt did not record
+     * its outcome. Times and errors that an attempt recorded stay.
+     */
+    async settle(executionId: string, steps: StepProgress[]): Promise<void> {
+      await database.execute(sql`
+        update ${runSteps} set
+          status = seen.status,
+          attempt_token = null,
+          started_at = coalesce(${runSteps.startedAt}, seen."startedAt"),
+          finished_at = coalesce(${runSteps.finishedAt}, seen."finishedAt"),
+          error = coalesce(${runSteps.error},
+            case when seen.error is not null then json_build_object('type', 'StepError', 'message', seen.error) end)
+        from json_to_recordset(${JSON.stringify(steps)}::json)
+          as seen(step text, status text, "startedAt" timestamptz, "finishedAt" timestamptz, error text)
+        where ${runSteps.executionId} = ${executionId} and ${runSteps.step} = seen.step
+          and ${runSteps.status} is distinct from seen.status`);
+    },
+
+    /** In the order of the plan. */
+    async list(executionId: string): Promise<StepRow[]> {
+      return database
+        .select()
+        .from(runSteps)
+        .where(eq(runSteps.executionId, executionId))
+        .orderBy(asc(runSteps.position));
+    },
+
+    /** The same of several runs at once, by execution. */
+    async listOf(executionIds: string[]): Promise<Map<string, StepRow[]>> {
+      if (executionIds.length === 0) return new Map();
+      const rows = await database
+        .select()
+        .from(runSteps)
+        .where(inArray(runSteps.executionId, executionIds))
+        .orderBy(asc(runSteps.position));
+      return Map.groupBy(rows, ({ executionId }) => executionId);
+    },
+  };
+}
+
+function ofRun(executionId: string, step: string) {
+  return and(eq(runSteps.executionId, executionId), eq(runSteps.step, step));
+}
