@@ -143,6 +143,8 @@ function confinement(allowed: readonly string[], spill: string, spillLimitBytes:
   const list = (paths: readonly string[]) => `[${paths.map(quoteLiteral).join(', ')}]`;
   return [
     "SET TimeZone = 'UTC'",
+    'SET enable_progress_bar = true',
+    'SET enable_progress_bar_print = false',
     `SET temp_directory = ${quoteLiteral(spill)}`,
     `SET max_temp_directory_size = '${spillLimitBytes}B'`,
     `SET allowed_paths = ${list(allowed.filter((path) => !path.endsWith('/')))}`,

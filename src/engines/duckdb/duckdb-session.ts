@@ -21,6 +21,15 @@ export interface DuckDbSession {
   rows(sql: string, parameters?: Parameters): Promise<Record<string, unknown>[]>;
   /** Rows as plain JSON: numbers that JSON cannot hold exactly, dates and the like are strings. */
   rowsJson(sql: string, parameters?: Parameters): Promise<Record<string, Json>[]>;
+  /** What a SELECT would answer, without running it. */
+  describe(sql: string): Promise<SelectShape>;
+}
+
+export interface SelectShape {
+  /** In their order; types as DuckDB writes them (`DECIMAL(18,2)`). */
+  columns: { name: string; type: string }[];
+  /** Names of its placeholders. */
+  parameters: string[];
 }
 
 interface Surroundings {
@@ -61,6 +70,21 @@ export class OpenSession implements DuckDbSession {
     return this.#query(sql, parameters, (result) => bounded(result).getRowObjectsJson());
   }
 
+  describe(sql: string): Promise<SelectShape> {
+    return this.#guarded(async () => {
+      const prepared = await this.connection.prepare(sql);
+      const shape = {
+        columns: Array.from({ length: prepared.columnCount }, (_, index) => ({
+          name: prepared.columnName(index),
+          type: prepared.columnType(index).toString(),
+        })),
+        parameters: Array.from({ length: prepared.parameterCount }, (_, index) => prepared.parameterName(index + 1)),
+      };
+      prepared.destroySync();
+      return shape;
+    });
+  }
+
   /** Whether a query is still running, which then is one that was abandoned. */
   get busy(): boolean {
     return this.#running.size > 0;
@@ -83,16 +107,21 @@ export class OpenSession implements DuckDbSession {
     }, INTERRUPT_EVERY_MS);
   };
 
-  async #query<T>(
+  #query<T>(
     sql: string,
     parameters: Parameters | undefined,
     read: (result: DuckDBMaterializedResult) => Promise<T>,
   ): Promise<T> {
+    return this.#guarded(() => this.connection.run(sql, parameters).then(read));
+  }
+
+  /** Runs one thing that `close` waits for; after an abort its outcome does not matter. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted();
-    const query = this.connection.run(sql, parameters).then(read);
-    this.#running.add(query);
+    const running = work();
+    this.#running.add(running);
     try {
-      const answer = await this.#unlessAbandoned(query);
+      const answer = await this.#unlessAbandoned(running);
       this.#signal.throwIfAborted();
       return answer;
     } catch (error) {

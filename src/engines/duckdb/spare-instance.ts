@@ -1,7 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 
 /** What every instance is made with; nothing is ever downloaded or loaded from outside. */
-const CLOSED_IN = {
+export const CLOSED_IN = {
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',
   allow_community_extensions: 'false',
