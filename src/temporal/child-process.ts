@@ -5,10 +5,16 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Output of a short command. @throws when it is not there, fails or takes too long */
+/** Output of a short command. @throws Error, with what it wrote, when it is not there, fails or takes too long */
 export async function outputOf(command: string, args: string[], timeoutMs: number): Promise<string> {
-  const { stdout } = await run(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16e6 });
-  return stdout;
+  try {
+    const { stdout } = await run(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16e6 });
+    return stdout;
+  } catch (error) {
+    const { stderr = '', killed = false } = error as { stderr?: string; killed?: boolean };
+    if (killed) throw new Error(`${command} took longer than ${timeoutMs / 1000} s`, { cause: error });
+    throw stderr.trim() === '' ? error : new Error(stderr.trim(), { cause: error });
+  }
 }
 
 /**

@@ -109,7 +109,7 @@ function keepRunning(place: DevServerPlace, first: DevServerProcess, logger: Log
         await running.stop();
         return;
       }
-      logger.error({ pid: running.pid, lines: how }, 'The Temporal dev server ended; starting it again');
+      logger.error({ server: running.pid, lines: how }, 'The Temporal dev server ended; starting it again');
       const next = await startAgain(place, stopping.signal, logger);
       if (next === undefined) return;
       running = next;
