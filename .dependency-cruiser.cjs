@@ -40,7 +40,7 @@ module.exports = {
       name: 'activities-know-nothing-of-api-or-workflows',
       severity: 'error',
       from: { path: '^src/activities' },
-      to: { path: '^src/(api|workflows|pipelines)/', ...typesOnly },
+      to: { path: '^src/(api|workflows|pipelines/(?!resolve-definition))', ...typesOnly },
     },
     {
       name: 'engines-know-nothing-of-temporal',

@@ -190,3 +190,10 @@ function pipelineSecrets(variables: Variables): Record<string, string> {
 function containerMemoryBytes(): number {
   return Math.min(process.constrainedMemory() || Infinity, totalmem());
 }
+
+/** Where the command line finds the service: `PIPELINES_URL`, `PIPELINES_TOKEN`. */
+export function loadClientConfig(variables: Variables = process.env): { url: string; token: string | undefined } {
+  const url = variables['PIPELINES_URL'] ?? '';
+  const token = variables['PIPELINES_TOKEN'] ?? '';
+  return { url: url === '' ? 'http://127.0.0.1:8092' : url, token: token === '' ? undefined : token };
+}

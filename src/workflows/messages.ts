@@ -40,8 +40,8 @@ export interface RunPlan {
   notifyOn: NotificationKind[];
   /** 1 (high) to 5 (low), Temporal's priority key. */
   priorityKey: number;
-  /** Wait for one of `concurrency.max_runs` before working. */
-  limited: boolean;
+  /** Work only while fewer than this many runs of the pipeline do; null: no limit. */
+  maxRuns: number | null;
 }
 
 /** Input of `DataPipelineWorkflow`. */
@@ -65,6 +65,15 @@ export interface StepResult {
   bytes?: number;
   output?: Dataset;
   externalUrl?: string;
+  /** How far an incremental source was read; it becomes the pipeline's watermark when the run completes. */
+  watermark?: Watermark;
+}
+
+export interface Watermark {
+  source: string;
+  /** Where this extraction started; null for the first. */
+  from: string | null;
+  value: string;
 }
 
 export interface QualityResult extends StepResult {
@@ -80,11 +89,13 @@ export interface StepInput {
   inputs: Record<string, Dataset>;
 }
 
-export type RunStatus = 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'ROLLED_BACK' | 'TERMINATED' | 'TIMED_OUT';
+/** How a run ended. */
+export type RunOutcome = 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'ROLLED_BACK' | 'TERMINATED' | 'TIMED_OUT';
+export type RunStatus = 'RUNNING' | RunOutcome;
 
 /** Result of `DataPipelineWorkflow` (spec section 2). */
 export interface PipelineRunResult {
-  status: RunStatus;
+  status: RunOutcome;
   reason?: string;
   rowsProcessed: number;
   durationMs: number;

@@ -1,0 +1,118 @@
+/** `POST …/executions/{executionId}/retry` (spec section 4): a new run that takes over what an earlier one has done. */
+import { access } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { ServiceError } from '../errors.ts';
+import type { RetryBody, StartedRun } from '../schemas/api.ts';
+import type { RunRow } from '../store/runs.ts';
+import type { Store } from '../store/store.ts';
+import type { PipelineRunInput, QualityResult, RunPlan, StepResult } from '../workflows/messages.ts';
+import type { Actor } from './actor.ts';
+import { plannedSteps } from './plan-run.ts';
+import { reusableSteps } from './reusable-steps.ts';
+import { limitOf, recordRun, type StartDependencies, startedRun, workflowIdOf } from './start-run.ts';
+
+const BEFORE_THE_GATE = /^(extract(:.*)?|quality|gate)$/;
+
+/** `reservedId` becomes the new execution's id: the same request made again after a crash starts nothing new. */
+export async function retryRun(
+  { store, launcher }: StartDependencies,
+  actor: Actor,
+  executionId: string,
+  { fromStep }: RetryBody,
+  reservedId: string,
+): Promise<StartedRun> {
+  const before = await store.runs.find(actor.tenant, reservedId);
+  if (before !== undefined) return startedRun(before, (await launcher.deliver(before)).runId);
+
+  const earlier = await store.runs.find(actor.tenant, executionId);
+  if (earlier === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no execution ${executionId}`);
+  await refuseWhatNeedsNoRetry(store, earlier);
+
+  const { plan } = earlier.input as PipelineRunInput;
+  const planned = plannedSteps(plan);
+  if (fromStep !== undefined && fromStep !== 'extract' && !planned.some(({ step }) => step === fromStep)) {
+    const expected = planned.map(({ step }) => step).join(', ');
+    throw new ServiceError('VALIDATION_FAILED', 'The pipeline has no such step', [
+      { path: 'fromStep', message: `expected extract or one of ${expected}` },
+    ]);
+  }
+  const done = await doneBy(store, earlier, plan);
+  const refused = (await store.gates.find(executionId)) !== undefined && !done.has('gate');
+  if (refused && fromStep !== undefined && !BEFORE_THE_GATE.test(fromStep)) {
+    throw new ServiceError('CONFLICT', 'Nobody approved this run: retry it from extract or quality, to be asked again');
+  }
+  const reused = reusableSteps(plan, done, fromStep);
+
+  const submittedAt = new Date();
+  const input: PipelineRunInput = {
+    ...(earlier.input as PipelineRunInput),
+    executionId: reservedId,
+    requestId: actor.requestId,
+    reused: Object.fromEntries(reused),
+  };
+  const { intervalStart, intervalEnd } = earlier;
+  const row = await recordRun(store, actor, {
+    executionId: reservedId,
+    rootExecutionId: earlier.rootExecutionId,
+    retryOf: executionId,
+    tenant: earlier.tenant,
+    pipelineId: earlier.pipelineId,
+    pipelineName: earlier.pipelineName,
+    revision: earlier.revision,
+    tags: earlier.tags,
+    workflowId: workflowIdOf(earlier.pipelineId, submittedAt),
+    trigger: 'retry',
+    engine: earlier.engine,
+    priority: earlier.priority,
+    parameters: earlier.parameters as Record<string, unknown>,
+    interval: intervalStart && intervalEnd ? { start: intervalStart, end: intervalEnd } : undefined,
+    input,
+    requestId: actor.requestId,
+    submittedBy: actor.user,
+    submittedAt,
+    limit: limitOf(plan),
+  });
+  return startedRun(row, (await launcher.launch(row)).runId);
+}
+
+async function refuseWhatNeedsNoRetry(store: Store, { status, rootExecutionId }: RunRow): Promise<void> {
+  if (status === 'RUNNING') throw new ServiceError('CONFLICT', 'The run is not closed: wait for its end, or cancel it');
+  if (status === 'COMPLETED') throw new ServiceError('CONFLICT', 'The run has completed: execute the pipeline again');
+  const completed = await store.runs.completedOfRoot(rootExecutionId);
+  if (completed !== undefined)
+    throw new ServiceError('CONFLICT', `The run was retried, and ${completed} has completed`);
+}
+
+/** What the earlier run did that is still there and still true. */
+async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map<string, StepResult>> {
+  const done = new Map<string, StepResult>();
+  for (const { step, status, result } of await store.steps.list(earlier.executionId)) {
+    if (status === 'COMPLETED' && result !== null && step !== 'gate' && step !== 'notify') {
+      done.set(step, result as StepResult);
+    }
+  }
+  for (const { step } of [...plan.extractions, ...plan.transformations]) {
+    const result = done.get(step);
+    if (result !== undefined && !(await isStillTrue(store, earlier, result))) done.delete(step);
+  }
+  const quality = done.get('quality') as QualityResult | undefined;
+  const gate = await store.gates.answerOf(earlier.executionId);
+  const inherited = 'gate' in (earlier.input as PipelineRunInput).reused;
+  if (gate?.kind === 'approved' || inherited || quality?.needsApproval === false) done.set('gate', {});
+  return done;
+}
+
+/** Whether an output is still in staging, and no other run has read the same rows of its source since. */
+async function isStillTrue(store: Store, earlier: RunRow, { output, watermark }: StepResult): Promise<boolean> {
+  if (watermark !== undefined) {
+    const now = await store.watermarks.get(earlier.pipelineId, watermark.source);
+    if ((now ?? null) !== watermark.from) return false;
+  }
+  if (output === undefined) return true;
+  try {
+    await access(fileURLToPath(output.uri));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * `GET /v1/pipelines/workflows/{workflowId}/status` (spec section 4). A running workflow says how far it is, Temporal
+ * says what it is trying, the store remembers attempts; when no worker answers, or the run is closed, the store alone.
+ */
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { ServiceError } from '../errors.ts';
+import type { WorkflowStatus } from '../schemas/api.ts';
+import { formatDuration } from '../schemas/duration.ts';
+import type { RunRow } from '../store/runs.ts';
+import type { StepRow } from '../store/steps.ts';
+import type { Store } from '../store/store.ts';
+import { type RunProgress, progressQuery, type RunStatus, type StepProgress } from '../workflows/messages.ts';
+import type { TemporalCalls } from '../temporal/temporal-calls.ts';
+import type { RunCloser } from './run-closer.ts';
+
+/** A worker that does not answer within this is not there (spec section 4). */
+const ANSWER_WITHIN_MS = 1000;
+
+export interface StatusDependencies {
+  store: Store;
+  temporal: TemporalCalls;
+  closer: RunCloser;
+}
+
+export async function runStatus(
+  { store, temporal, closer }: StatusDependencies,
+  tenant: string,
+  workflowId: string,
+): Promise<WorkflowStatus> {
+  const run = await store.runs.findByWorkflowId(tenant, workflowId);
+  if (run === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no workflow ${workflowId}`);
+  if (run.status !== 'RUNNING') return fromStore(store, run);
+
+  const [progress, description] = await Promise.all([
+    unlessAway(temporal.call((client) => client.workflow.getHandle(workflowId).query(progressQuery), ANSWER_WITHIN_MS)),
+    unlessAway(temporal.call((client) => client.workflow.getHandle(workflowId).describe(), ANSWER_WITHIN_MS)),
+  ]);
+  if (description !== undefined && description.status.name !== 'RUNNING') {
+    return fromStore(store, await closer.settle(run, description));
+  }
+  if (progress === undefined) return fromStore(store, run, description);
+  return live(run, progress, await store.steps.list(run.executionId), description);
+}
+
+/** Whatever keeps it from answering, the store still can. */
+function unlessAway<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch(() => undefined);
+}
+
+function live(
+  run: RunRow,
+  progress: RunProgress,
+  rows: StepRow[],
+  description: WorkflowExecutionDescription | undefined,
+): WorkflowStatus {
+  const recorded = new Map(rows.map((row) => [row.step, row]));
+  const steps = progress.steps.map((step): StepView => ({
+    ...viewOf(recorded.get(step.step)),
+    ...withoutUndefined(step),
+  }));
+  return {
+    ...head(run, progress.status, steps, description),
+    currentActivity: progress.currentActivity,
+    pendingSignals: progress.pendingSignals,
+    paused: progress.paused,
+    ...(progress.notes.length > 0 && { notes: progress.notes }),
+  };
+}
+
+async function fromStore(
+  store: Store,
+  run: RunRow,
+  description?: WorkflowExecutionDescription,
+): Promise<WorkflowStatus> {
+  const rows = await store.steps.list(run.executionId);
+  const steps = rows.map((row): StepView => ({
+    step: row.step,
+    activity: row.activity,
+    status: row.status as StepProgress['status'],
+    ...viewOf(row),
+  }));
+  const answer = head(run, run.status as RunStatus, steps, description);
+  if (run.status !== 'RUNNING') {
+    const result = run.result as { notes?: string[] } | null;
+    return {
+      ...answer,
+      ...(run.finishedAt && { closedAt: run.finishedAt.toISOString() }),
+      ...(result?.notes && { notes: result.notes }),
+      result: { status: run.status as RunStatus, ...(run.reason !== null && { reason: run.reason }), ...result },
+    };
+  }
+  const gate = steps.find(({ step }) => step === 'gate');
+  const waits = gate?.status === 'RUNNING' && (await store.gates.answerOf(run.executionId)) === undefined;
+  return {
+    ...answer,
+    currentActivity: waits ? 'wait_for_approval' : answer.currentActivity,
+    pendingSignals: waits ? ['approval'] : [],
+    asOf: lastRecorded(run, rows).toISOString(),
+  };
+}
+
+interface StepView extends StepProgress {
+  attempts?: number;
+}
+
+function viewOf(row: StepRow | undefined): Partial<StepView> {
+  if (row === undefined) return {};
+  const error = row.error as { message?: string } | null;
+  return {
+    attempts: row.attempts,
+    ...(row.startedAt && { startedAt: row.startedAt.toISOString() }),
+    ...(row.finishedAt && { finishedAt: row.finishedAt.toISOString() }),
+    ...(error?.message !== undefined && { error: error.message }),
+  };
+}
+
+function head(
+  run: RunRow,
+  status: RunStatus,
+  steps: StepView[],
+  description: WorkflowExecutionDescription | undefined,
+): WorkflowStatus {
+  const begun = steps.filter((step) => step.status !== 'PENDING' && step.status !== 'SKIPPED');
+  return {
+    workflowId: run.workflowId,
+    runId: run.runId ?? '',
+    status,
+    startedAt: (run.startedAt ?? run.submittedAt).toISOString(),
+    currentActivity: steps.find((step) => step.status === 'RUNNING')?.activity ?? null,
+    progress: progressOf(status, steps),
+    activities: begun.map((step) => activityOf(step, description)),
+    retries: steps.reduce((total, { attempts = 0 }) => total + Math.max(0, attempts - 1), 0),
+    pendingSignals: [],
+    executionId: run.executionId,
+  };
+}
+
+/** Finished steps / all steps; steps that a stopped run never reached are not finished. */
+export function progressOf(status: RunStatus, steps: readonly { status: string }[]): number {
+  if (status === 'COMPLETED') return 1;
+  const finished = steps.filter(
+    (step) => step.status === 'COMPLETED' || (status === 'RUNNING' && step.status === 'SKIPPED'),
+  );
+  return steps.length === 0 ? 0 : Math.round((finished.length / steps.length) * 1000) / 1000;
+}
+
+function activityOf(
+  step: StepView,
+  description: WorkflowExecutionDescription | undefined,
+): WorkflowStatus['activities'][number] {
+  const { startedAt, finishedAt } = step;
+  const pending = description?.raw.pendingActivities?.find(
+    ({ activityType }) => step.status === 'RUNNING' && activityType?.name === step.activity,
+  );
+  const failure = pending?.lastFailure?.message ?? step.error;
+  return {
+    name: step.activity,
+    step: step.step,
+    status: step.status,
+    ...(finishedAt !== undefined && startedAt !== undefined
+      ? { duration: formatDuration(Date.parse(finishedAt) - Date.parse(startedAt)) }
+      : startedAt !== undefined && { startedAt }),
+    ...(step.attempts !== undefined && step.attempts > 1 && { attempt: step.attempts }),
+    ...(failure && { error: failure }),
+  };
+}
+
+function lastRecorded(run: RunRow, rows: StepRow[]): Date {
+  const times = rows.flatMap(({ startedAt, finishedAt }) => [startedAt, finishedAt]).filter((time) => time !== null);
+  return new Date(Math.max((run.startedAt ?? run.submittedAt).getTime(), ...times.map((time) => time.getTime())));
+}
+
+function withoutUndefined(step: StepProgress): StepProgress {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined)) as unknown as StepProgress;
+}

@@ -1,0 +1,87 @@
+/** The workers of one process: one for each task queue that it serves, all on one connection and one workflow bundle. */
+import { fileURLToPath } from 'node:url';
+import {
+  bundleWorkflowCode,
+  type NativeConnection,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+
+/** Queues whose workers run workflows; the others run activities only (spec section 2). */
+const WORKFLOW_QUEUES = new Set(['pipeline-workers', 'connection-managers', 'sync-workers']);
+
+/** Activities that were told to stop get this long; then the process ends and their successors adopt what they left. */
+const SHUTDOWN_GRACE_MS = 5_000;
+
+export interface WorkersOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueues: readonly string[];
+  /** Activities at a time, per queue. */
+  concurrency: number;
+  activities: object;
+  /** Short activities of the workflows themselves, run where the workflow runs. */
+  recorder: object;
+}
+
+export interface Workers {
+  /** Resolves when all have drained; rejects when one of them failed. */
+  readonly finished: Promise<void>;
+  shutdown(): void;
+}
+
+/** Starts polling when it resolves. */
+export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+  const servesWorkflows = options.taskQueues.some((queue) => WORKFLOW_QUEUES.has(queue));
+  const workflowBundle = servesWorkflows ? await bundleWorkflows() : undefined;
+  const workers: Worker[] = [];
+  for (const taskQueue of options.taskQueues) {
+    const worker = await Worker.create({
+      connection: options.connection,
+      namespace: options.namespace,
+      taskQueue,
+      shutdownGraceTime: SHUTDOWN_GRACE_MS,
+      shutdownForceTime: SHUTDOWN_GRACE_MS * 3,
+      ...(WORKFLOW_QUEUES.has(taskQueue) && workflowBundle !== undefined
+        ? workflowWorker(workflowBundle, options.recorder)
+        : activityWorker(options)),
+    });
+    workers.push(worker);
+  }
+  const finished = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);
+  finished.catch(() => undefined); // Whoever waits for it learns of a failure; nobody has to.
+  return {
+    finished,
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  });
+}
+
+function workflowWorker(workflowBundle: WorkflowBundleWithSourceMap, recorder: object): Partial<WorkerOptions> {
+  return {
+    workflowBundle,
+    activities: recorder,
+    // Local activities only: everything else has a queue of its own.
+    enableNonLocalActivities: false,
+    // A worker that was killed is noticed after this by the workflows it had in its cache.
+    stickyQueueScheduleToStartTimeout: '2s',
+  };
+}
+
+function activityWorker({ activities, concurrency }: WorkersOptions): Partial<WorkerOptions> {
+  return {
+    activities,
+    maxConcurrentActivityTaskExecutions: concurrency,
+    // A worker that shuts down hands its steps over at once (spec section 2).
+    maxHeartbeatThrottleInterval: '5s',
+    defaultHeartbeatThrottleInterval: '5s',
+  };
+}

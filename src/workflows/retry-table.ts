@@ -1,0 +1,80 @@
+/** The retry table (spec section 2, "Timeouts and retries") and the queue that each activity is polled from. */
+import type { ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType } from '@temporalio/workflow';
+import type { ActivityName } from '../schemas/definition.ts';
+import type { ActivityPolicy, RunPlan } from './messages.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+
+function policy(
+  startToCloseMs: number,
+  maximumAttempts: number,
+  initialIntervalMs: number,
+  maximumIntervalMs: number,
+  backoffCoefficient: number,
+): ActivityPolicy {
+  return { startToCloseMs, maximumAttempts, initialIntervalMs, maximumIntervalMs, backoffCoefficient };
+}
+
+const EXTRACTION = policy(HOUR_MS, 3, 30 * SECOND_MS, 10 * MINUTE_MS, 2);
+const QUALITY = policy(30 * MINUTE_MS, 2, 10 * SECOND_MS, 5 * MINUTE_MS, 2);
+const TRANSFORMATION = policy(2 * HOUR_MS, 3, 60 * SECOND_MS, 15 * MINUTE_MS, 2);
+const LOADING = policy(HOUR_MS, 3, 30 * SECOND_MS, 10 * MINUTE_MS, 2);
+const NOTIFICATION = policy(5 * MINUTE_MS, 5, 5 * SECOND_MS, MINUTE_MS, 1.5);
+
+const POLICIES: Record<ActivityName, ActivityPolicy> = {
+  extract_data: EXTRACTION,
+  validate_quality: QUALITY,
+  trigger_airflow_dag: TRANSFORMATION,
+  run_spark_job: TRANSFORMATION,
+  run_flink_statement: TRANSFORMATION,
+  run_dbt: TRANSFORMATION,
+  run_sql: TRANSFORMATION,
+  load_to_iceberg: LOADING,
+  load_to_postgres: LOADING,
+  write_file: LOADING,
+  process_partition: LOADING,
+  notify_quality_issue: NOTIFICATION,
+  notify_pipeline_completion: NOTIFICATION,
+  notify_failure: NOTIFICATION,
+};
+
+const TASK_QUEUES: Record<ActivityName, string> = {
+  extract_data: 'extract',
+  validate_quality: 'quality',
+  trigger_airflow_dag: 'transform',
+  run_spark_job: 'transform',
+  run_flink_statement: 'transform',
+  run_dbt: 'transform',
+  run_sql: 'transform',
+  load_to_iceberg: 'load',
+  load_to_postgres: 'load',
+  write_file: 'load',
+  process_partition: 'backfill',
+  notify_quality_issue: 'notify',
+  notify_pipeline_completion: 'notify',
+  notify_failure: 'notify',
+};
+
+/** Options of one activity of a run: its row of the table with what the pipeline overrides. */
+export function activityOptions(activity: ActivityName, step: string, plan: RunPlan): ActivityOptions {
+  const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
+  const effective = { ...base, ...plan.policies[activity] };
+  return {
+    taskQueue: TASK_QUEUES[activity],
+    startToCloseTimeout: effective.startToCloseMs,
+    heartbeatTimeout: plan.heartbeatTimeoutMs,
+    // A cancelled run waits until its remote jobs have been stopped.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: {
+      maximumAttempts: effective.maximumAttempts,
+      initialInterval: effective.initialIntervalMs,
+      maximumInterval: Math.max(effective.maximumIntervalMs, effective.initialIntervalMs),
+      backoffCoefficient: effective.backoffCoefficient,
+    },
+    priority: { priorityKey: plan.priorityKey },
+    summary: step,
+  };
+}
