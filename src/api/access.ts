@@ -25,5 +25,5 @@ const GRANTED_BY: Record<Role, readonly Role[]> = {
 export function requireRole(caller: Caller, needed: Role): void {
   const granting = GRANTED_BY[needed];
   if (caller.roles.some((role) => (granting as readonly string[]).includes(role))) return;
-  throw new ServiceError('FORBIDDEN', `this needs the role ${granting.join(' or ')}`);
+  throw new ServiceError('FORBIDDEN', `This needs the role ${granting.join(' or ')}`);
 }

@@ -3,7 +3,14 @@
  * with a secret, signatures by the issuer's keys with a key set. What the token's header claims changes nothing.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import {
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
 import * as z from 'zod';
 import type { Config } from '../config.ts';
 import { ServiceError } from '../errors.ts';
@@ -56,20 +63,28 @@ function createVerify({ jwksUrl, jwtSecret, issuer, audience }: AuthSettings): (
   if (jwksUrl !== undefined) {
     const keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: KEYS_TIMEOUT_MS });
     return (token) =>
-      verified(jwtVerify(token, (header, jws) => keysOrAway(keys, header, jws), { ...options, algorithms: SIGNATURE_ALGORITHMS }));
+      verified(
+        jwtVerify(token, (header, jws) => keysOrAway(keys, header, jws), {
+          ...options,
+          algorithms: SIGNATURE_ALGORITHMS,
+        }),
+      );
   }
   const secret = new TextEncoder().encode(jwtSecret);
   return (token) => verified(jwtVerify(token, secret, { ...options, algorithms: ['HS256'] }));
 }
 
 /** Tells keys that cannot be had, for now, from a token that no key fits. */
-async function keysOrAway(keys: JWTVerifyGetKey, ...asked: Parameters<JWTVerifyGetKey>): ReturnType<JWTVerifyGetKey> {
+async function keysOrAway(
+  keys: JWTVerifyGetKey,
+  ...asked: Parameters<JWTVerifyGetKey>
+): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
   try {
     return await keys(...asked);
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
     if (error instanceof errors.JOSENotSupported) throw error;
-    throw new ServiceError('SERVICE_UNAVAILABLE', 'the keys of the token issuer cannot be had');
+    throw new ServiceError('SERVICE_UNAVAILABLE', 'The keys of the token issuer cannot be had');
   }
 }
 
@@ -78,18 +93,18 @@ async function verified(verification: Promise<{ payload: JWTPayload }>): Promise
     return (await verification).payload;
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    if (error instanceof errors.JWTExpired) throw new ServiceError('TOKEN_EXPIRED', 'the token has expired');
+    if (error instanceof errors.JWTExpired) throw new ServiceError('TOKEN_EXPIRED', 'The token has expired');
     if (error instanceof errors.JWTClaimValidationFailed) {
-      throw new ServiceError('UNAUTHORIZED', `the token's claim ${error.claim} is not acceptable`);
+      throw new ServiceError('UNAUTHORIZED', `The token's claim ${error.claim} is not acceptable`);
     }
     // Whatever else goes wrong with a token, the caller learns only that it is not a good one.
-    throw new ServiceError('UNAUTHORIZED', 'the token is not valid');
+    throw new ServiceError('UNAUTHORIZED', 'The token is not valid');
   }
 }
 
 function bearerToken(headers: IncomingHttpHeaders): string {
   const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i.exec(headers.authorization ?? '') ?? [];
-  if (token === undefined) throw new ServiceError('UNAUTHORIZED', 'expected Authorization: Bearer with a token');
+  if (token === undefined) throw new ServiceError('UNAUTHORIZED', 'Expected Authorization: Bearer with a token');
   return token;
 }
 
@@ -99,5 +114,5 @@ function callerOf(payload: JWTPayload): Caller {
     return { tenant: parsed.data.tenant_id, user: parsed.data.sub, roles: parsed.data.roles };
   }
   const [claim] = parsed.error.issues[0]?.path ?? [];
-  throw new ServiceError('UNAUTHORIZED', `the token's claim ${String(claim)} is not acceptable`);
+  throw new ServiceError('UNAUTHORIZED', `The token's claim ${String(claim)} is not acceptable`);
 }

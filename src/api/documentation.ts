@@ -49,7 +49,12 @@ export function documentationRouter(): Router {
     router.get(`/docs/${file}`, (_request, response) => {
       recordOf(response).route = '/docs';
       // A dot folder above node_modules (a cache, a worktree) is no reason to hide the file.
-      response.sendFile(require.resolve(`swagger-ui-dist/${file}`), { dotfiles: 'allow', etag: false, cacheControl: false, lastModified: false });
+      response.sendFile(require.resolve(`swagger-ui-dist/${file}`), {
+        dotfiles: 'allow',
+        etag: false,
+        cacheControl: false,
+        lastModified: false,
+      });
     });
   }
   return router;

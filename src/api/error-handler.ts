@@ -6,7 +6,7 @@ import { errorAnswer } from './error-answer.ts';
 import { requestIdOf } from './request-id.ts';
 
 export const notFoundHandler: RequestHandler = () => {
-  throw new ServiceError('RESOURCE_NOT_FOUND', 'there is nothing under this method and path');
+  throw new ServiceError('RESOURCE_NOT_FOUND', 'There is nothing under this method and path');
 };
 
 /** Whatever is no ServiceError is a defect: it is logged, once, and its message stays here. */
@@ -29,6 +29,6 @@ export function createErrorHandler(logger: Logger): ErrorRequestHandler {
 function serviceErrorOf(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   // Express throws this for a path whose percent-encoding is none.
-  if (thrown instanceof URIError) return new ServiceError('VALIDATION_FAILED', 'the path is not well-formed');
-  return new ServiceError('INTERNAL_ERROR', 'something went wrong here; the request id finds it in the log');
+  if (thrown instanceof URIError) return new ServiceError('VALIDATION_FAILED', 'The path is not well-formed');
+  return new ServiceError('INTERNAL_ERROR', 'Something went wrong here; the request id finds it in the log');
 }

@@ -6,24 +6,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
+import type { IdempotencyKey, OwnedKey } from '../store/idempotency.ts';
 import type { Store } from '../store/store.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { Answer } from './route.ts';
 
-/** Shorter than a caller waits, so that a retry after a crash takes over within one request of its own. */
-const LEASE_MS = 5000;
+/** A little less than a request may take at all. */
 const WAIT_MS = 9000;
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 250;
 
-/** This process, among those that share the store. */
-const OWNER = randomUUID();
-
-export interface IdempotentRequest {
-  tenant: string;
-  method: string;
-  path: string;
-  key: string;
+export interface IdempotentRequest extends IdempotencyKey {
   /** The body as it was sent. */
   text: string;
   requestId: string;
@@ -36,28 +29,49 @@ export function idempotencyKeyOf(header: string | string[] | undefined): string 
   throw new ServiceError('VALIDATION_FAILED', 'X-Idempotency-Key has 1 to 255 visible ASCII characters');
 }
 
-/** Does `handle` at most once for the key, or answers what it had answered. */
+/** Does `handle` once for the key, or gives the answer that it gave. */
 export async function idempotently(
-  { text, requestId, ...at }: IdempotentRequest,
+  { text, requestId, ...key }: IdempotentRequest,
   store: Store['idempotency'],
   handle: (reservedId: string) => Promise<Answer>,
 ): Promise<Answer & { replayed: boolean }> {
+  const owned: OwnedKey = { ...key, owner: randomUUID() };
   const bodySha256 = createHash('sha256').update(text).digest('hex');
   const waitUntilMs = performance.now() + WAIT_MS;
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
-    const claim = await store.claim({ ...at, bodySha256, reservedId: randomUUID(), owner: OWNER, leaseMs: LEASE_MS });
-    switch (claim.state) {
-      case 'mine':
-        return { ...(await answerOnce(at, store, requestId, () => handle(claim.reservedId))), replayed: false };
-      case 'answered':
-        return { status: claim.status, body: claim.body, replayed: true };
-      case 'other-body':
-        throw new ServiceError('CONFLICT', 'this X-Idempotency-Key was used with another body');
-      case 'busy':
-        if (performance.now() + pollMs > waitUntilMs) {
-          throw new ServiceError('SERVICE_UNAVAILABLE', 'the first request with this X-Idempotency-Key is still at work');
-        }
+  for (let pollMs = FIRST_POLL_MS; performance.now() < waitUntilMs; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
+    const begun = await store.begin({ ...owned, bodySha256 });
+    switch (begun.outcome) {
+      case 'yours':
+        return { ...(await answerOnce(owned, store, requestId, () => handle(begun.reservedId))), replayed: false };
+      case 'replay':
+        return { status: begun.status, body: begun.body, replayed: true };
+      case 'different-body':
+        throw new ServiceError('CONFLICT', 'This X-Idempotency-Key was used with another body');
+      case 'wait':
         await sleep(pollMs);
     }
   }
+  throw new ServiceError('SERVICE_UNAVAILABLE', 'The first request with this X-Idempotency-Key is still at work');
+}
+
+/** What the caller did wrong is an answer like any other and is kept; what the service could not do is tried again. */
+async function answerOnce(
+  owned: OwnedKey,
+  store: Store['idempotency'],
+  requestId: string,
+  handle: () => Promise<Answer>,
+): Promise<Answer> {
+  let answer: Answer;
+  try {
+    answer = await handle();
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.httpStatus >= 500) {
+      // Best effort: where the store is away too, the lease ends by itself.
+      await store.release(owned).catch(() => undefined);
+      throw error;
+    }
+    answer = { status: error.httpStatus, body: errorAnswer(error, requestId) };
+  }
+  await store.complete({ ...owned, status: answer.status, body: answer.body ?? null });
+  return answer;
 }

@@ -7,6 +7,7 @@ import { parseDocument } from '../schemas/parse-document.ts';
 import { requireRole } from './access.ts';
 import type { Services } from './app.ts';
 import type { Authenticate } from './authentication.ts';
+import { checked } from './checked.ts';
 import { idempotencyKeyOf, idempotently } from './idempotency.ts';
 import { bodyFormat, readBody } from './request-body.ts';
 import { requestIdOf } from './request-id.ts';
@@ -37,7 +38,12 @@ export function mountRoutes(app: Express, routes: readonly Route[], dependencies
   }
 }
 
-async function serve(declared: ProtectedRoute, request: Request, response: Response, dependencies: Dependencies): Promise<Answer> {
+async function serve(
+  declared: ProtectedRoute,
+  request: Request,
+  response: Response,
+  dependencies: Dependencies,
+): Promise<Answer> {
   const caller = await dependencies.authenticate(request.headers);
   recordOf(response).caller = caller;
   const requestId = requestIdOf(response);
@@ -63,21 +69,18 @@ function pathSchema(path: string): z.ZodType<Record<string, string>> {
   return z.object(Object.fromEntries(pathParameters(path).map((name) => [name, pathId])));
 }
 
-function bodyOf({ schema, optional, unchecked }: NonNullable<ProtectedRoute['body']>, request: Request, text: string): unknown {
-  if (text.trim() === '' && optional === true) return checked(schema, {}, '');
+function bodyOf(
+  { schema, optional, unchecked }: NonNullable<ProtectedRoute['body']>,
+  request: Request,
+  text: string,
+): unknown {
+  if (text.trim() === '' && optional === true) return checked(schema, {});
   const format = bodyFormat(request);
   if (format === undefined) {
-    throw new ServiceError('VALIDATION_FAILED', 'expected Content-Type application/json or application/yaml');
+    throw new ServiceError('VALIDATION_FAILED', 'Expected Content-Type application/json or application/yaml');
   }
   const raw = parseDocument(text, format);
-  return unchecked === true ? raw : checked(schema, raw, '');
-}
-
-/** @param where put before the paths of the faults */
-function checked<S extends z.ZodType>(schema: S, value: unknown, where: '' | 'path' | 'query'): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw parsed.error;
+  return unchecked === true ? raw : checked(schema, raw);
 }
 
 function send(declared: Route, response: Response, { status, body }: Answer): void {

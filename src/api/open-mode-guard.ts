@@ -22,12 +22,12 @@ export const openModeGuard: RequestHandler = (request, _response, next) => {
   // A path or a user in Host would make a URL of another meaning; none of them belongs there (RFC 9110, 7.2).
   const own = host === undefined || /[/@?#\\]/.test(host) ? undefined : addressOf(`http://${host}`);
   if (!isLoopback(own)) {
-    throw new ServiceError('FORBIDDEN', 'the service runs open and answers only to a loopback name in Host');
+    throw new ServiceError('FORBIDDEN', 'The service runs open and answers only to a loopback name in Host');
   }
   if (origin !== undefined) {
     const from = addressOf(origin);
     if (!isLoopback(from) || from.port !== own.port || from.protocol !== 'http:') {
-      throw new ServiceError('FORBIDDEN', 'the service runs open and refuses requests of other origins');
+      throw new ServiceError('FORBIDDEN', 'The service runs open and refuses requests of other origins');
     }
   }
   next();

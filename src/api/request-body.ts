@@ -18,9 +18,9 @@ const TIMEOUT_MS = 30_000;
 export async function readBody(request: Request): Promise<string> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') {
-    throw new ServiceError('VALIDATION_FAILED', 'a compressed body is not supported');
+    throw new ServiceError('VALIDATION_FAILED', 'A compressed body is not supported');
   }
-  const timer = setTimeout(() => request.destroy(new Error('the body did not arrive in time')), TIMEOUT_MS);
+  const timer = setTimeout(() => request.destroy(new Error('The body did not arrive in time')), TIMEOUT_MS);
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
@@ -30,15 +30,15 @@ export async function readBody(request: Request): Promise<string> {
       else if (sizeBytes > DRAIN_LIMIT_BYTES) break;
     }
   } catch {
-    throw new ServiceError('VALIDATION_FAILED', 'the body did not arrive whole');
+    throw new ServiceError('VALIDATION_FAILED', 'The body did not arrive whole');
   } finally {
     clearTimeout(timer);
   }
-  if (sizeBytes > LIMIT_BYTES) throw new ServiceError('PAYLOAD_TOO_LARGE', 'a body has 1 MiB at most');
+  if (sizeBytes > LIMIT_BYTES) throw new ServiceError('PAYLOAD_TOO_LARGE', 'A body has 1 MiB at most');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
-    throw new ServiceError('VALIDATION_FAILED', 'the body is not UTF-8');
+    throw new ServiceError('VALIDATION_FAILED', 'The body is not UTF-8');
   }
 }
 

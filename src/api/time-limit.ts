@@ -7,7 +7,7 @@ const LIMIT_MS = 10_000;
 export async function withinTimeLimit<T>(work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new ServiceError('SERVICE_UNAVAILABLE', 'there was no answer in time; try again'));
+    reject(new ServiceError('SERVICE_UNAVAILABLE', 'There was no answer in time; try again'));
   }, LIMIT_MS);
   try {
     return await Promise.race([work, late]);

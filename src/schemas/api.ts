@@ -34,21 +34,18 @@ function queryInteger(minimum: number, maximum: number, otherwise: number) {
     .transform(Number)
     .refine((n) => n >= minimum && n <= maximum, `expected a whole number from ${minimum} to ${maximum}`)
     .default(otherwise)
-    .meta({ override: { type: 'integer', minimum, maximum, pattern: undefined, default: otherwise } });
+    .meta({
+      override: ({ jsonSchema }) => {
+        delete jsonSchema.pattern;
+        Object.assign(jsonSchema, { type: 'integer', minimum, maximum, default: otherwise });
+      },
+    });
 }
 
 const paging = { page: queryInteger(0, 999_999_999, 0), size: queryInteger(1, 100, 20) };
 export const pageQuery = z.strictObject(paging);
 
-const RUN_STATUSES = [
-  'RUNNING',
-  'COMPLETED',
-  'FAILED',
-  'CANCELLED',
-  'ROLLED_BACK',
-  'TERMINATED',
-  'TIMED_OUT',
-] as const;
+const RUN_STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'ROLLED_BACK', 'TERMINATED', 'TIMED_OUT'] as const;
 const runStatus = z.enum(RUN_STATUSES).meta({ id: 'RunStatus', description: "The run's outcome; RUNNING until then." });
 
 const filterText = z.string().regex(/^[^\u0000-\u001f\u007f]{1,255}$/, 'expected 1 to 255 printable characters');
@@ -69,7 +66,9 @@ export const executionsQuery = z.strictObject({
 });
 export const auditQuery = z.strictObject({
   ...paging,
-  subject: filterText.optional().meta({ description: 'Only entries about this id.' }),
+  subject: filterText.optional().meta({ description: 'The id of what was changed.' }),
+  actor: filterText.optional(),
+  action: filterText.optional().meta({ description: 'Such as pipeline.create.' }),
 });
 
 // Requests: bodies

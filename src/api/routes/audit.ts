@@ -13,10 +13,10 @@ export const auditRoutes = [
     role: 'viewer',
     query: auditQuery,
     answers: { 200: { description: 'A page of entries.', schema: auditPage } },
-    handle: async ({ actor, query: { page, size, subject } }, { store }) => {
-      const found = await store.audit.list(actor.tenant, { ...(subject !== undefined && { subject }) }, { page, size });
-      const items = found.items.map((entry) => ({ ...entry, at: entry.at.toISOString() }));
-      return { status: 200, body: pageAnswer({ items, total: found.total }, { page, size }) };
+    handle: async ({ actor, query: { page, size, ...filters } }, { store }) => {
+      const { items, total } = await store.audit.list(actor.tenant, { page, size }, filters);
+      const entries = items.map(({ tenant: _tenant, ...entry }) => ({ ...entry, at: entry.at.toISOString() }));
+      return { status: 200, body: pageAnswer({ items: entries, total }, { page, size }) };
     },
   }),
 ];
