@@ -21,8 +21,8 @@ const LONGEST_RESTART_WAIT_MS = 10_000;
 export interface DevServerOptions {
   /** The `temporal` command. */
   binary: string;
-  /** Made if need be. */
-  namespace: string;
+  /** Made if need be; at least one. */
+  namespaces: readonly string[];
   logger: Logger;
   /** The real path of a folder whose lock this process holds; undefined: everything is forgotten at the end, and no UI. */
   dataDir: string | undefined;
@@ -38,9 +38,9 @@ export interface DevServer {
 }
 
 /** @throws StartupError when the server does not start, with what it wrote */
-export async function startDevServer({ binary, namespace, logger, dataDir }: DevServerOptions): Promise<DevServer> {
+export async function startDevServer({ binary, namespaces, logger, dataDir }: DevServerOptions): Promise<DevServer> {
   const files = dataDir === undefined ? undefined : await prepareFiles(dataDir, logger);
-  const { place, first } = await startSomewhere({ binary, namespace, databaseFile: files?.database }, files, logger);
+  const { place, first } = await startSomewhere({ binary, namespaces, databaseFile: files?.database }, files, logger);
   if (files !== undefined) {
     await writeFile(files.ports, JSON.stringify({ port: place.port, uiPort: place.uiPort }));
     await rm(files.unfinished, { force: true });
@@ -72,7 +72,7 @@ async function prepareFiles(dataDir: string, logger: Logger): Promise<Files> {
 }
 
 async function startSomewhere(
-  what: Pick<DevServerPlace, 'binary' | 'namespace' | 'databaseFile'>,
+  what: Pick<DevServerPlace, 'binary' | 'namespaces' | 'databaseFile'>,
   files: Files | undefined,
   logger: Logger,
 ): Promise<{ place: DevServerPlace; first: DevServerProcess }> {

@@ -21,5 +21,5 @@ export async function startTemporal(options: StartTemporalOptions): Promise<DevS
     return { address: temporal.address, uiUrl: undefined, stop: () => Promise.resolve() };
   }
   const binary = await findTemporal(cacheDir, report);
-  return startDevServer({ binary, namespace: temporal.namespace, logger, dataDir });
+  return startDevServer({ binary, namespaces: [temporal.namespace], logger, dataDir });
 }

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+/** All tests that need nothing but `npm ci` and the embedded defaults. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/engines/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    // Tests start databases and servers of their own; more at once than cores only makes them wait for each other.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
