@@ -1,0 +1,129 @@
+import type { DuckDBValue } from '@duckdb/node-api';
+import { EngineError } from '../../errors.ts';
+import type { QualityCheck } from '../../schemas/definition.ts';
+import type { ParameterValue } from '../../schemas/parameters.ts';
+import type { Dataset, EngineContext } from '../dataset.ts';
+import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { type Answer, answerChecks, rowsOfCheck } from './answer-checks.ts';
+import { type CheckPlan, checkFault, type InputColumns, sqlName } from './check-plan.ts';
+import { toJsonRow } from './json-value.ts';
+import { planCheck, type ReadyCheck } from './plan-check.ts';
+import { type CheckResult, composeReport, type QualityReport } from './quality-report.ts';
+
+export interface ChecksRequest {
+  /** In the order of the document: faults and results name their place in it. */
+  checks: readonly QualityCheck[];
+  minScore: number;
+  /** All sources of the run, by name. */
+  inputs: Readonly<Record<string, Dataset>>;
+  /** Of the run, for `custom_sql`. */
+  parameters: Readonly<Record<string, ParameterValue>>;
+}
+
+const MAX_EXAMPLES = 5;
+
+/**
+ * Evaluates all quality checks (spec section 3): those that judge rows or the table share one scan of their source, the
+ * others are a query each, and only a failed check is asked for examples.
+ *
+ * @throws EngineError `ValidationError` that names the check (`definition.quality_checks.checks.2.column: …`) for a
+ *   missing column, a value that cannot be compared, SQL that is no single SELECT
+ */
+export async function runChecks(
+  engine: DuckDbEngine,
+  { checks, minScore, inputs, parameters }: ChecksRequest,
+  context: EngineContext,
+): Promise<QualityReport> {
+  const now = new Date();
+  if (checks.length === 0) return composeReport([], minScore, now);
+  return engine.withSession({ signal: context.signal, inputs }, async (session) => {
+    const columns = await describeInputs(session, Object.keys(inputs));
+    const plans: ReadyCheck[] = [];
+    for (const [index, check] of checks.entries()) {
+      const plan = await planCheck(check, index, { inputs: columns, parameters, now });
+      await refuseWrongValues(session, plan);
+      plans.push(plan);
+    }
+    const answers = await answerChecks(session, plans, context);
+    const results: CheckResult[] = [];
+    for (const plan of plans) {
+      results.push(await resultOf(session, plan, answers.get(plan) ?? {}));
+    }
+    const failed = results.filter((result) => result.outcome === 'FAILED');
+    context.log('info', `${results.length - failed.length} of ${results.length} checks passed`);
+    for (const { index, type, message } of failed) context.log('warn', `check ${index} (${type}) failed: ${message}`);
+    return composeReport(results, minScore, now);
+  });
+}
+
+async function describeInputs(session: DuckDbSession, names: readonly string[]): Promise<InputColumns> {
+  const columns = new Map<string, { name: string; type: string }[]>();
+  for (const name of names) {
+    const rows = await session.rows(`DESCRIBE SELECT * FROM ${sqlName(name)}`);
+    columns.set(
+      name,
+      rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) })),
+    );
+  }
+  return columns;
+}
+
+/** One query for all values of a check; each probe by itself only when that one fails altogether. */
+async function refuseWrongValues(session: DuckDbSession, { index, probes, parameters }: ReadyCheck): Promise<void> {
+  if (probes.length === 0) return;
+  const wrong = await probe(
+    session,
+    probes.map(({ sql }) => sql),
+    parameters,
+  );
+  for (const [at, { field, message }] of probes.entries()) {
+    if (wrong === undefined || wrong[at] === true) throw checkFault(index, field, message);
+  }
+}
+
+/** Which of the questions are answered with true; undefined when DuckDB cannot even ask (a pattern that is none). */
+async function probe(
+  session: DuckDbSession,
+  questions: readonly string[],
+  parameters: Record<string, DuckDBValue>,
+): Promise<unknown[] | undefined> {
+  try {
+    const [row = {}] = await session.rows(
+      `SELECT ${questions.map((sql, at) => `${sql} AS probe_${at}`).join(', ')}`,
+      parameters,
+    );
+    return Object.values(row);
+  } catch (error) {
+    if (error instanceof EngineError && error.type === 'ValidationError') return undefined;
+    throw error;
+  }
+}
+
+async function resultOf(session: DuckDbSession, plan: CheckPlan, answer: Answer): Promise<CheckResult> {
+  const { index, check, expected, failingRowsSql } = plan;
+  const { passed, observed, failingRows, message } = plan.judge(answer);
+  const examples =
+    passed || failingRowsSql === undefined
+      ? []
+      : await rowsOfCheck(session, plan, `${failingRowsSql} LIMIT ${MAX_EXAMPLES}`);
+  return {
+    index,
+    type: check.type,
+    ...(check.source !== undefined && { source: check.source }),
+    ...columnsOf(check),
+    severity: check.severity,
+    weight: check.weight,
+    outcome: passed ? 'PASSED' : 'FAILED',
+    observed,
+    expected,
+    failingRows,
+    examples: examples.map(toJsonRow),
+    message: passed ? 'as expected' : message,
+  };
+}
+
+function columnsOf(check: QualityCheck): Pick<CheckResult, 'columns'> {
+  if ('column' in check) return { columns: [check.column] };
+  if (!('columns' in check)) return {};
+  return { columns: Array.isArray(check.columns) ? check.columns : Object.keys(check.columns) };
+}
