@@ -14,6 +14,9 @@ import type { StepInput, StepResult } from '../workflows/messages.ts';
 import type { LoadedRun, RunLoader } from './load-run.ts';
 import { StepLog } from './step-log.ts';
 
+/** Well below the heartbeat timeout of 15 s; what is too often is throttled by the worker. */
+const HEARTBEAT_EVERY_MS = 1_000;
+
 export interface StepDependencies {
   store: Store;
   staging: Staging;
@@ -42,17 +45,14 @@ export function stepActivity<T extends StepResult>(
   return async (input) => {
     const activity = Context.current();
     const { executionId, step } = input;
-    const { activityType, attempt, heartbeatTimeoutMs } = activity.info;
+    const { activityType, attempt } = activity.info;
     const attemptToken = randomUUID();
     const startedAtMs = performance.now();
     let fraction = 0;
     activity.heartbeat(0);
-    const heartbeats = setInterval(
-      () => {
-        activity.heartbeat(fraction);
-      },
-      (heartbeatTimeoutMs ?? 15_000) / 3,
-    );
+    const heartbeats = setInterval(() => {
+      activity.heartbeat(fraction);
+    }, HEARTBEAT_EVERY_MS);
     await using log = new StepLog(store.logs, executionId, step, attempt, logger.child({ executionId, step, attempt }));
     const finish = async (outcome: 'COMPLETED' | 'FAILED' | 'CANCELLED', details: object): Promise<void> => {
       const seconds = (performance.now() - startedAtMs) / 1000;

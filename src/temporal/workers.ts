@@ -14,6 +14,8 @@ const WORKFLOW_QUEUES = new Set(['pipeline-workers', 'connection-managers', 'syn
 /** Activities that were told to stop get this long; then the process ends and their successors adopt what they left. */
 const SHUTDOWN_GRACE_MS = 5_000;
 
+const HEARTBEAT_EVERY = '2s';
+
 export interface WorkersOptions {
   connection: NativeConnection;
   namespace: string;
@@ -80,8 +82,8 @@ function activityWorker({ activities, concurrency }: WorkersOptions): Partial<Wo
   return {
     activities,
     maxConcurrentActivityTaskExecutions: concurrency,
-    // A worker that shuts down hands its steps over at once (spec section 2).
-    maxHeartbeatThrottleInterval: '5s',
-    defaultHeartbeatThrottleInterval: '5s',
+    // A cancellation reaches an activity with the answer to a heartbeat, so that is how long it takes.
+    maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY,
   };
 }

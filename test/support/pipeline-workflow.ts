@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { PipelineActivities } from '../../src/activities/pipeline-activities.ts';
 import type { ClosingRecord, RunRecorder } from '../../src/activities/run-recorder.ts';
 import { bundleWorkflows } from '../../src/temporal/workers.ts';
@@ -159,6 +159,12 @@ export interface RunUnderTest {
 
 let bundle: ReturnType<typeof bundleWorkflows> | undefined;
 
+/** The SDK tells of every worker that starts and stops; a test's output is for its failures. */
+function quietly(): ReturnType<typeof bundleWorkflows> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  return bundleWorkflows();
+}
+
 /** A namespace's worth of workers with the given stand-ins, gone when it is disposed of. */
 export async function workflowBench(options: {
   store?: StandInStore;
@@ -169,9 +175,9 @@ export async function workflowBench(options: {
   const store = options.store ?? new StandInStore();
   const calls = options.calls ?? [];
   const { address, namespace } = await testTemporal();
+  bundle ??= quietly();
   const connection = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace });
-  bundle ??= bundleWorkflows();
   const workflowBundle = await bundle;
   const activities = { ...standInActivities(calls, options.score), ...options.activities };
   const recorder = Object.fromEntries(

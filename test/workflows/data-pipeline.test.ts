@@ -211,11 +211,12 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
 
   test('a step, when its worker dies without a word, is scheduled anew once its heartbeats are missed', async () => {
     let attempts = 0;
+    const silence = Promise.withResolvers<never>();
     await using bench = await workflowBench({
       activities: {
         write_file: () => {
           attempts += 1;
-          return attempts === 1 ? new Promise(() => undefined) : Promise.resolve({ rows: 1 });
+          return attempts === 1 ? silence.promise : Promise.resolve({ rows: 1 });
         },
       },
     });
@@ -224,6 +225,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
     const run = await bench.start(input);
     expect(await run.result()).toMatchObject({ status: 'COMPLETED' });
     expect((await run.progress()).notes[0]).toMatch(/load:file.*lost/);
+    silence.reject(new Error('the attempt that was thought lost'));
   }, 20_000);
 
   test('a notification, when it cannot be sent, never fails the run and shows in its notes', async () => {
