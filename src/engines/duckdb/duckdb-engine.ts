@@ -43,7 +43,7 @@ export class DuckDbEngine {
   readonly #leases: MemoryLeases;
   readonly #instances: SpareInstance;
   readonly #spillFolder: Promise<SpillFolder>;
-  /** One for each session, settled when its instance is gone. */
+  /** One for each open session, resolved when its instance is gone. */
   readonly #sessions = new Set<Promise<void>>();
   #sessionCount = 0;
   #closed = false;
@@ -69,8 +69,15 @@ export class DuckDbEngine {
   async withSession<T>(request: SessionRequest, use: (session: DuckDbSession) => Promise<T>): Promise<T> {
     if (this.#closed) throw new EngineError('UnavailableError', 'DuckDB is shutting down');
     const release = await this.#leases.acquire(request.signal);
-    const session = await this.#open(request).catch((error: unknown) => {
+    const gone = Promise.withResolvers<void>();
+    this.#sessions.add(gone.promise);
+    const end = () => {
       release();
+      this.#sessions.delete(gone.promise);
+      gone.resolve();
+    };
+    const session = await this.#open(request).catch((error: unknown) => {
+      end();
       throw error;
     });
     try {
@@ -79,21 +86,21 @@ export class DuckDbEngine {
       await filesOf(referencedOnly(request.inputs ?? {}));
       return result;
     } finally {
-      const closing = session.close().finally(release);
-      this.#sessions.add(closing);
-      void closing.finally(() => this.#sessions.delete(closing)).catch(() => undefined);
+      const closing = session.close().finally(end);
       // A query that does not heed its interrupt holds its memory and its folder until it ends, but not the caller.
-      if (!session.busy) await closing;
+      if (session.busy) closing.catch(() => undefined);
+      else await closing;
       this.#instances.prepare();
     }
   }
 
-  /** Waits for the sessions that are ending, and removes what this process spilled. */
+  /** Waits for the open sessions to end, and removes what this process spilled. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#sessions);
+    await Promise.all(this.#sessions);
     await this.#instances.close();
-    await (await this.#spillFolder).close();
+    const spillFolder = await this.#spillFolder.catch(() => undefined);
+    await spillFolder?.close();
   }
 
   async #open({ signal, inputs = {}, readable = [], writable = [] }: SessionRequest): Promise<OpenSession> {

@@ -6,6 +6,7 @@ const MAX_MESSAGE_LENGTH = 2000;
 const TYPE_BY_KIND: Readonly<Record<string, EngineErrorType>> = {
   'Out of Memory': 'UnavailableError',
   IO: 'UnavailableError',
+  HTTP: 'UnavailableError',
   Permission: 'PermissionDeniedError',
   'Not implemented': 'UnsupportedError',
   'Missing Extension': 'UnsupportedError',
@@ -30,7 +31,7 @@ export function duckDbError(thrown: unknown, hiddenFolders: readonly string[]): 
   if (DISK_FULL.test(message)) {
     return new EngineError(
       'UnavailableError',
-      `the disk for intermediate results is full; free some space or let the query touch fewer rows (${firstLine(message)})`,
+      `the disk is full; free some space or let the query touch fewer rows (${firstLine(message)})`,
     );
   }
   if (kind === 'Out of Memory' || MEMORY_FULL.test(message)) {

@@ -6,21 +6,21 @@ import { duckDbError } from './duckdb-error.ts';
 /** DuckDB forgets an interrupt that comes between two of its steps, so it is told again until the query has ended. */
 const INTERRUPT_EVERY_MS = 25;
 /** A query that is still inside one long call by then is left to end in the background, its result thrown away. */
-const ABANDON_AFTER_MS = 3000;
+const ABANDON_AFTER_MS = 2000;
 /** Answers are for measuring and for examples; data goes from file to file. */
 const MAX_ROWS = 1_000_000;
 
-export type Parameters = Readonly<Record<string, DuckDBValue>>;
+export type BoundValues = Readonly<Record<string, DuckDBValue>>;
 
 /** One DuckDB instance of its own, while {@link DuckDbEngine.withSession} runs. Not usable afterwards. */
 export interface DuckDbSession {
   /** For appenders and the like. Whatever is started on it must have ended before the session's function does. */
   readonly connection: DuckDBConnection;
-  run(sql: string, parameters?: Parameters): Promise<void>;
+  run(sql: string, parameters?: BoundValues): Promise<void>;
   /** Rows as JavaScript values: bigint for BIGINT, DuckDB's value objects for dates and the like. */
-  rows(sql: string, parameters?: Parameters): Promise<Record<string, unknown>[]>;
+  rows(sql: string, parameters?: BoundValues): Promise<Record<string, unknown>[]>;
   /** Rows as plain JSON: numbers that JSON cannot hold exactly, dates and the like are strings. */
-  rowsJson(sql: string, parameters?: Parameters): Promise<Record<string, Json>[]>;
+  rowsJson(sql: string, parameters?: BoundValues): Promise<Record<string, Json>[]>;
   /** What a SELECT would answer, without running it. */
   describe(sql: string): Promise<SelectShape>;
 }
@@ -58,15 +58,15 @@ export class OpenSession implements DuckDbSession {
     if (signal.aborted) this.#interrupt();
   }
 
-  async run(sql: string, parameters?: Parameters): Promise<void> {
+  async run(sql: string, parameters?: BoundValues): Promise<void> {
     await this.#query(sql, parameters, () => Promise.resolve());
   }
 
-  rows(sql: string, parameters?: Parameters): Promise<Record<string, unknown>[]> {
+  rows(sql: string, parameters?: BoundValues): Promise<Record<string, unknown>[]> {
     return this.#query(sql, parameters, (result) => bounded(result).getRowObjects());
   }
 
-  rowsJson(sql: string, parameters?: Parameters): Promise<Record<string, Json>[]> {
+  rowsJson(sql: string, parameters?: BoundValues): Promise<Record<string, Json>[]> {
     return this.#query(sql, parameters, (result) => bounded(result).getRowObjectsJson());
   }
 
@@ -109,7 +109,7 @@ export class OpenSession implements DuckDbSession {
 
   #query<T>(
     sql: string,
-    parameters: Parameters | undefined,
+    parameters: BoundValues | undefined,
     read: (result: DuckDBMaterializedResult) => Promise<T>,
   ): Promise<T> {
     return this.#guarded(() => this.connection.run(sql, parameters).then(read));

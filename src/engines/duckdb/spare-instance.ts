@@ -37,8 +37,9 @@ export class SpareInstance {
 
   async close(): Promise<void> {
     this.#closed = true;
-    (await this.#spare)?.closeSync();
+    const spare = await this.#spare?.catch(() => undefined);
     this.#spare = undefined;
+    spare?.closeSync();
   }
 
   #create(): Promise<DuckDBInstance> {
