@@ -1,0 +1,228 @@
+/**
+ * Avro object container files (Avro 1.11 specification, "Object Container Files"), which manifests and manifest lists
+ * are. Fields are known by their Iceberg field ids, not by their names: Iceberg spec, Appendix A, "Avro".
+ *
+ * avsc encodes and decodes the records. Its own container writer is not used since it drops the `field-id` attributes
+ * from the schema in the file, without which nobody else can read a manifest.
+ */
+import { randomBytes } from 'node:crypto';
+import { deflateRawSync, inflateRawSync, zstdDecompressSync } from 'node:zlib';
+import avro, { type Type } from 'avsc';
+import { EngineError } from '../../errors.ts';
+
+/** An Avro schema as it stands in a file, with Iceberg's attributes. */
+export type AvroSchema = string | AvroSchema[] | AvroComplexSchema;
+
+interface AvroComplexSchema {
+  type: AvroSchema;
+  name?: string;
+  fields?: AvroField[];
+  items?: AvroSchema;
+  values?: AvroSchema;
+  [attribute: string]: unknown;
+}
+
+export interface AvroField {
+  name: string;
+  type: AvroSchema;
+  'field-id'?: number;
+  [attribute: string]: unknown;
+}
+
+/** A record with its fields by id: `{f500: ..., f501: ...}`; longs are bigint, bytes and fixed are Buffer. */
+export type AvroRecord = Record<string, unknown>;
+
+export interface AvroFile {
+  metadata: Map<string, Buffer>;
+  /** As the writer's schema in the file says. */
+  schema: AvroSchema;
+  records: AvroRecord[];
+}
+
+const MAGIC = Buffer.from('Obj\u0001', 'latin1');
+const SYNC_LENGTH = 16;
+/** Of one block, before compression. */
+const BLOCK_BYTES = 1 << 20;
+
+export function encodeAvroFile(
+  schema: AvroSchema,
+  records: readonly AvroRecord[],
+  metadata: Readonly<Record<string, string>>,
+): Buffer {
+  const type = typeByIds(schema);
+  const sync = randomBytes(SYNC_LENGTH);
+  const header = { ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' };
+  const parts: Uint8Array[] = [MAGIC, ...encodeHeader(header), sync];
+  let block: Buffer[] = [];
+  let blockBytes = 0;
+  const endBlock = () => {
+    if (block.length === 0) return;
+    const body = deflateRawSync(Buffer.concat(block));
+    parts.push(encodeLong(block.length), encodeLong(body.length), body, sync);
+    block = [];
+    blockBytes = 0;
+  };
+  for (const record of records) {
+    const bytes = type.toBuffer(record);
+    block.push(bytes);
+    blockBytes += bytes.length;
+    if (blockBytes >= BLOCK_BYTES) endBlock();
+  }
+  endBlock();
+  return Buffer.concat(parts);
+}
+
+/** @throws EngineError `ValidationError` for what is no Avro file, `UnsupportedError` for a codec that Node has not */
+export function decodeAvroFile(bytes: Buffer): AvroFile {
+  const reader = new Reader(bytes);
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw broken();
+  const metadata = new Map<string, Buffer>();
+  for (let count = reader.blockCount(); count > 0; count = reader.blockCount()) {
+    for (let entry = 0; entry < count; entry++) metadata.set(reader.sized().toString(), reader.sized());
+  }
+  const sync = reader.bytes(SYNC_LENGTH);
+  const codec = metadata.get('avro.codec')?.toString() ?? 'null';
+  const schema = JSON.parse(metadata.get('avro.schema')?.toString() ?? 'null') as AvroSchema;
+  const type = typeByIds(schema);
+  const records: AvroRecord[] = [];
+  while (!reader.ended) {
+    const count = reader.long();
+    const block = decompress(codec, reader.sized());
+    if (!reader.bytes(SYNC_LENGTH).equals(sync)) throw broken();
+    let position = 0;
+    for (let record = 0; record < count; record++) {
+      const decoded = type.decode(block, position);
+      if (decoded.offset < 0) throw broken();
+      records.push(decoded.value as AvroRecord);
+      position = decoded.offset;
+    }
+  }
+  return { metadata, schema, records };
+}
+
+export function fieldKey(id: number): string {
+  return `f${id}`;
+}
+
+function broken(): EngineError {
+  return new EngineError('ValidationError', 'a manifest of the table is not a whole Avro file');
+}
+
+function decompress(codec: string, body: Buffer): Buffer {
+  switch (codec) {
+    case 'null':
+      return body;
+    case 'deflate':
+      return inflateRawSync(body);
+    case 'zstandard':
+      return zstdDecompressSync(body);
+    default:
+      throw new EngineError('UnsupportedError', `a manifest of the table is compressed by ${codec}`);
+  }
+}
+
+/** avsc's type of a schema whose fields are renamed to their ids; Avro's encoding knows positions only. */
+function typeByIds(schema: AvroSchema): Type {
+  return avro.Type.forSchema(byIds(schema) as avro.Schema, {
+    // avsc would take {"type": "long"}, as others write it, for a long of its own that loses digits.
+    typeHook: (part) => (part === 'long' || (part as { type?: unknown }).type === 'long' ? LONG : undefined),
+    wrapUnions: 'never',
+  });
+}
+
+function byIds(schema: AvroSchema): AvroSchema {
+  if (typeof schema === 'string') return schema;
+  if (Array.isArray(schema)) return schema.map(byIds);
+  const { type, name, fields, items, values } = schema;
+  const size = schema['size'];
+  return {
+    type: typeof type === 'string' ? type : byIds(type),
+    ...(name === undefined ? {} : { name }),
+    ...(size === undefined ? {} : { size }),
+    ...(items === undefined ? {} : { items: byIds(items) }),
+    ...(values === undefined ? {} : { values: byIds(values) }),
+    ...(fields === undefined ? {} : { fields: fields.map(fieldById) }),
+  };
+}
+
+function fieldById(field: AvroField): AvroField {
+  const id = field['field-id'];
+  return { name: id === undefined ? field.name : fieldKey(id), type: byIds(field.type) };
+}
+
+const LONG = avro.types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  },
+  fromJSON: BigInt,
+  toJSON: String,
+  isValid: (value: unknown) => typeof value === 'bigint',
+  compare: (left: bigint, right: bigint) => Number(left > right) - Number(left < right),
+});
+
+function encodeHeader(metadata: Readonly<Record<string, string>>): Buffer[] {
+  const entries = Object.entries(metadata);
+  const sized = entries.flat().flatMap((text) => {
+    const bytes = Buffer.from(text);
+    return [encodeLong(bytes.length), bytes];
+  });
+  return [encodeLong(entries.length), ...sized, encodeLong(0)];
+}
+
+/** Zigzag, then seven bits a byte; counts and lengths only, so JavaScript's numbers hold them. */
+function encodeLong(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value * 2;
+  while (rest > 0x7f) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  return Buffer.from([...bytes, rest]);
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get ended(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  bytes(length: number): Buffer {
+    const end = this.#at + length;
+    if (length < 0 || end > this.#bytes.length) throw broken();
+    const part = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return part;
+  }
+
+  long(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = this.bytes(1)[0] ?? 0;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+      if (factor > Number.MAX_SAFE_INTEGER) throw broken();
+    }
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  sized(): Buffer {
+    return this.bytes(this.long());
+  }
+
+  /** A negative count is followed by the block's size in bytes. */
+  blockCount(): number {
+    const count = this.long();
+    if (count >= 0) return count;
+    this.long();
+    return -count;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What this writer needs of a catalog: the SQL catalog is one, a REST catalog has the same calls (load table, create
+ * table with `stage-create`, commit table).
+ */
+import type { FileIo } from './file-io.ts';
+import type { PartitionSpec } from './partition-spec.ts';
+import type { StructType } from './schema.ts';
+import type { TableRequirement, TableUpdate } from './table-changes.ts';
+import type { TableMetadata } from './table-metadata.ts';
+
+export interface TableIdentifier {
+  /** One level or more. */
+  namespace: string[];
+  name: string;
+}
+
+export interface LoadedTable {
+  metadata: TableMetadata;
+  /** Where its data and metadata files are read and written. */
+  io: FileIo;
+}
+
+/** A table to be: made by the commit that carries its first snapshot, so that nobody sees it without its rows. */
+export interface NewTable {
+  schema: StructType;
+  lastColumnId: number;
+  spec: PartitionSpec;
+  properties: Record<string, string>;
+}
+
+export interface IcebergCatalog {
+  /** Undefined when there is no such table. */
+  loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined>;
+  /** What a new table starts from: uuid, location, schema and spec. Nothing of it is in the catalog yet. */
+  stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable>;
+  /**
+   * One atomic step: all updates, if all requirements hold. With `assert-create` it makes the table.
+   *
+   * @throws CommitConflict when nothing was committed because the table is not as required (any more)
+   * @throws anything else when it may or may not have been committed
+   */
+  commitTable(
+    identifier: TableIdentifier,
+    requirements: readonly TableRequirement[],
+    updates: readonly TableUpdate[],
+  ): Promise<LoadedTable>;
+  close(): Promise<void>;
+}
+
+/** Others committed first: read the table again and try again. Surely nothing of this commit happened. */
+export class CommitConflict extends Error {
+  override readonly name = 'CommitConflict';
+}
+
+/** `a.b.table` to its parts; the pipeline's schema made sure that there is a namespace and no odd character. */
+export function parseTableIdentifier(text: string): TableIdentifier {
+  const namespace = text.split('.');
+  const name = namespace.pop();
+  if (name === undefined || namespace.length === 0 || [...namespace, name].some((part) => !/^[\w-]+$/.test(part))) {
+    throw new TypeError(`not a table name: ${text}`);
+  }
+  return { namespace, name };
+}

@@ -1,0 +1,94 @@
+/** What DuckDB tells of a file it wrote, as a manifest entry: Iceberg spec, "Manifests", `data_file`. */
+import type { DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb/quote.ts';
+import { lowerBound, upperBound } from './bounds.ts';
+import type { DataFile } from './data-file.ts';
+import { parseDuckDbText } from './duckdb-value.ts';
+import { leafColumns, type LeafColumn, type StructType } from './schema.ts';
+import type { IcebergValue } from './value.ts';
+import { columnKey, type ColumnStatistics, type WrittenFile } from './write-parquet.ts';
+
+/** NaN counts by field id. */
+export type NanCounts = Map<number, bigint>;
+
+/**
+ * How many NaN each file has in each column. Statistics of Parquet tell only whether there are any, so those files that
+ * have some are scanned once more.
+ */
+export async function countNans(
+  session: DuckDbSession,
+  files: readonly WrittenFile[],
+  struct: StructType,
+): Promise<Map<WrittenFile, NanCounts>> {
+  const floats = leafColumns(struct).filter((leaf) => leaf.type === 'float' || leaf.type === 'double');
+  const counts = new Map<WrittenFile, NanCounts>();
+  const toScan: WrittenFile[] = [];
+  for (const file of files) {
+    const present = floats.filter((leaf) => file.columns.has(columnKey(leaf.path)));
+    counts.set(file, new Map(present.map((leaf) => [leaf.id, 0n])));
+    if (present.some((leaf) => file.columns.get(columnKey(leaf.path))?.hasNan === true)) toScan.push(file);
+  }
+  if (toScan.length === 0) return counts;
+  // All files of one COPY have the same columns.
+  const scanned = floats.filter((leaf) => toScan[0]?.columns.has(columnKey(leaf.path)));
+  const sums = scanned.map((leaf) => `count(*) FILTER (isnan(${access(leaf)})) AS ${quoteIdentifier(String(leaf.id))}`);
+  const paths = toScan.map((file) => quoteLiteral(file.localPath)).join(', ');
+  const rows = await session.rows(
+    `SELECT file_index, ${sums.join(', ')} FROM read_parquet([${paths}], hive_partitioning = false) GROUP BY file_index`,
+  );
+  for (const row of rows) {
+    const file = toScan[Number(row['file_index'])];
+    if (file === undefined) throw new TypeError('DuckDB counted a file that it was not given');
+    counts.set(file, new Map(scanned.map((leaf) => [leaf.id, row[String(leaf.id)] as bigint])));
+  }
+  return counts;
+}
+
+export function describeDataFile(
+  written: WrittenFile,
+  at: { uri: string; partition: (IcebergValue | null)[]; nanCounts: NanCounts },
+  struct: StructType,
+): DataFile {
+  const file: DataFile = {
+    content: 0,
+    path: at.uri,
+    format: 'PARQUET',
+    partition: at.partition,
+    recordCount: written.rows,
+    sizeBytes: written.sizeBytes,
+    columnSizes: new Map(),
+    valueCounts: new Map(),
+    nullCounts: new Map(),
+    nanCounts: at.nanCounts,
+    lowerBounds: new Map(),
+    upperBounds: new Map(),
+    keyMetadata: null,
+    splitOffsets: null,
+    equalityIds: null,
+    sortOrderId: 0,
+  };
+  for (const leaf of leafColumns(struct)) {
+    const statistics = written.columns.get(columnKey(leaf.path));
+    if (statistics === undefined) continue;
+    file.columnSizes.set(leaf.id, statistics.sizeBytes);
+    file.valueCounts.set(leaf.id, statistics.values);
+    file.nullCounts.set(leaf.id, statistics.nulls);
+    setBounds(file, leaf, statistics);
+  }
+  return file;
+}
+
+function setBounds(file: DataFile, leaf: LeafColumn, { smallest, largest }: ColumnStatistics): void {
+  // Engines disagree on the order of uuids (Java's own is signed), so a bound could hide rows.
+  if (smallest === undefined || largest === undefined || leaf.type === 'uuid') return;
+  const least = parseDuckDbText(leaf.type, smallest);
+  const most = parseDuckDbText(leaf.type, largest);
+  if (Number.isNaN(least) || Number.isNaN(most)) return;
+  file.lowerBounds.set(leaf.id, lowerBound(leaf.type, least));
+  const upper = upperBound(leaf.type, most);
+  if (upper !== undefined) file.upperBounds.set(leaf.id, upper);
+}
+
+function access(leaf: LeafColumn): string {
+  return leaf.path.map(quoteIdentifier).join('.');
+}

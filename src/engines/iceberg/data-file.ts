@@ -1,0 +1,37 @@
+import type { IcebergValue } from './value.ts';
+
+/** A data file as manifests describe it: Iceberg spec, "Manifests", `data_file`. Statistics are by field id. */
+export interface DataFile {
+  /** 0: data, 1: position deletes, 2: equality deletes */
+  content: number;
+  path: string;
+  /** PARQUET, ORC or AVRO. */
+  format: string;
+  /** A value for each field of its spec, null where the row's value is null. */
+  partition: (IcebergValue | null)[];
+  recordCount: bigint;
+  sizeBytes: bigint;
+  columnSizes: Map<number, bigint>;
+  valueCounts: Map<number, bigint>;
+  nullCounts: Map<number, bigint>;
+  nanCounts: Map<number, bigint>;
+  lowerBounds: Map<number, Buffer>;
+  upperBounds: Map<number, Buffer>;
+  keyMetadata: Buffer | null;
+  splitOffsets: bigint[] | null;
+  equalityIds: number[] | null;
+  sortOrderId: number | null;
+}
+
+export const ENTRY_EXISTING = 0;
+export const ENTRY_ADDED = 1;
+export const ENTRY_DELETED = 2;
+
+/** A line of a manifest: spec, "Manifests", `manifest_entry`. Null: inherited from the manifest list. */
+export interface ManifestEntry {
+  status: number;
+  snapshotId: bigint | null;
+  sequenceNumber: bigint | null;
+  fileSequenceNumber: bigint | null;
+  file: DataFile;
+}

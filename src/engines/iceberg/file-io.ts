@@ -1,0 +1,18 @@
+/**
+ * Where the files of a table lie: Iceberg spec, "File System Operations" (in-place write, seekable reads, deletes; no
+ * rename is needed to commit). Local files now; an object store needs the same calls.
+ */
+export interface FileIo {
+  read(uri: string): Promise<Buffer>;
+  /** A new file, safe against a power cut when this returns. Never replaces one. */
+  write(uri: string, content: Uint8Array): Promise<void>;
+  exists(uri: string): Promise<boolean>;
+  /** Nothing happens when it is gone already. */
+  delete(uri: string): Promise<void>;
+  /** A new, empty local folder (ending with `/`), from which {@link publish} takes files; the caller removes it. */
+  newScratchFolder(tableLocation: string): Promise<string>;
+  /** Local files become files of the table, safe against a power cut when this returns. */
+  publish(files: readonly { localPath: string; uri: string }[]): Promise<void>;
+  /** A local path that has the content of `uri`, to be read as long as `scratchFolder` is there. */
+  localCopy(uri: string, scratchFolder: string): Promise<string>;
+}

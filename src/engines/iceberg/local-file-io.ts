@@ -1,0 +1,89 @@
+import { access, mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EngineError } from '../../errors.ts';
+import type { FileIo } from './file-io.ts';
+import { inParallel } from './in-parallel.ts';
+
+/** Files of the machine itself, under `file:` URIs. */
+export class LocalFileIo implements FileIo {
+  async read(uri: string): Promise<Buffer> {
+    return readFile(localPath(uri));
+  }
+
+  async write(uri: string, content: Uint8Array): Promise<void> {
+    const path = localPath(uri);
+    await makeFolder(dirname(path));
+    const file = await open(path, 'wx');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncFolder(dirname(path));
+  }
+
+  async exists(uri: string): Promise<boolean> {
+    return access(localPath(uri)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async delete(uri: string): Promise<void> {
+    await rm(localPath(uri), { force: true });
+  }
+
+  async newScratchFolder(tableLocation: string): Promise<string> {
+    const data = join(localPath(tableLocation), 'data');
+    await makeFolder(data);
+    // Beside the data, so that publishing is a rename. Readers and cleaners of Iceberg pass over names with a dot.
+    return `${await mkdtemp(join(data, '.scratch-'))}/`;
+  }
+
+  async publish(files: readonly { localPath: string; uri: string }[]): Promise<void> {
+    await inParallel(files, async (file) => {
+      const handle = await open(file.localPath, 'r+');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(file.localPath, localPath(file.uri));
+    });
+    for (const folder of new Set(files.map((file) => dirname(localPath(file.uri))))) await syncFolder(folder);
+  }
+
+  localCopy(uri: string): Promise<string> {
+    return Promise.resolve(localPath(uri));
+  }
+}
+
+/** `file:///a`, `file:/a` and `/a` are in use, all of them unescaped, since readers take them as they stand. */
+export function localPath(uri: string): string {
+  const path = uri.replace(/^file:(?:\/\/(?=\/))?/, '');
+  if (!path.startsWith('/')) {
+    throw new EngineError('UnsupportedError', `only local tables are supported, not ${uri.split(':')[0] ?? ''}:`);
+  }
+  return path;
+}
+
+export function fileUri(path: string): string {
+  return `file://${path}`;
+}
+
+/** New names in a folder survive a power cut only after the folder itself was synchronised. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,83 @@
+/** The keys of the rows to be merged: that they can be merged, and which files of the table may have rows of theirs. */
+import { EngineError } from '../../errors.ts';
+import type { DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import type { DataFile } from './data-file.ts';
+import { parseDuckDbText } from './duckdb-value.ts';
+import type { LoadPlan } from './load-plan.ts';
+import { isPrimitive, parsePrimitive, type NestedField, type PrimitiveType } from './schema.ts';
+import { deserializeValue } from './single-value.ts';
+import { compareValues, type IcebergValue } from './value.ts';
+import { ROWS } from './write-data-files.ts';
+import { castColumn, INPUT } from './written-load.ts';
+
+/** Types whose order is the same everywhere, so that bounds can be trusted. */
+const ORDERED = ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'timestamptz', 'string'];
+
+export interface KeyRange {
+  id: number;
+  type: PrimitiveType;
+  smallest: IcebergValue;
+  largest: IcebergValue;
+}
+
+/** @throws EngineError `ValidationError` when a key is no plain column of both the table and the rows */
+export function mergeKeyColumns(plan: LoadPlan, mergeKeys: readonly string[]): NestedField[] {
+  if (mergeKeys.length === 0) throw new EngineError('ValidationError', 'a merge needs merge_keys');
+  return mergeKeys.map((name) => {
+    const field = plan.columns.find((column) => column.name === name);
+    if (field === undefined || !isPrimitive(field.type)) {
+      throw new EngineError('ValidationError', `merge_keys names ${name}, which is no plain column of the rows`);
+    }
+    return field;
+  });
+}
+
+/** @throws EngineError `ValidationError` when a key is null, or two rows have the same */
+export async function checkMergeKeys(session: DuckDbSession, keys: readonly NestedField[]): Promise<void> {
+  const columns = keys.map(castColumn);
+  const names = keys.map((key) => key.name).join(', ');
+  const [nulls] = await session.rows(
+    `SELECT count(*) AS rows FROM ${INPUT} AS ${ROWS} WHERE ${columns.map((sql) => `${sql} IS NULL`).join(' OR ')}`,
+  );
+  if (nulls?.['rows'] !== 0n) {
+    throw new EngineError('ValidationError', `${String(nulls?.['rows'])} rows have no value in a merge key (${names})`);
+  }
+  const [repeated] = await session.rows(
+    `SELECT count(*) AS keys FROM (SELECT 1 FROM ${INPUT} AS ${ROWS} GROUP BY ${columns.join(', ')} HAVING count(*) > 1)`,
+  );
+  if (repeated?.['keys'] !== 0n) {
+    throw new EngineError(
+      'ValidationError',
+      `${String(repeated?.['keys'])} merge keys (${names}) occur in more than one row; one row would win by chance`,
+    );
+  }
+}
+
+/** The smallest and largest value of each key that has an order; none when there are no rows. */
+export async function keyRanges(session: DuckDbSession, keys: readonly NestedField[]): Promise<KeyRange[]> {
+  const ordered = keys.flatMap((key) => {
+    const { type } = key;
+    return isPrimitive(type) && ORDERED.includes(parsePrimitive(type).kind) ? [{ key, type }] : [];
+  });
+  if (ordered.length === 0) return [];
+  const sums = ordered.flatMap(({ key }, at) => [
+    `CAST(min(${castColumn(key)}) AS VARCHAR) AS least_${at}`,
+    `CAST(max(${castColumn(key)}) AS VARCHAR) AS most_${at}`,
+  ]);
+  const [row] = await session.rows(`SELECT ${sums.join(', ')} FROM ${INPUT} AS ${ROWS}`);
+  return ordered.flatMap(({ key, type }, at): KeyRange[] => {
+    const [least, most] = [row?.[`least_${at}`], row?.[`most_${at}`]];
+    if (typeof least !== 'string' || typeof most !== 'string') return [];
+    return [{ id: key.id, type, smallest: parseDuckDbText(type, least), largest: parseDuckDbText(type, most) }];
+  });
+}
+
+/** False only when the file's statistics prove that none of its rows has one of the keys. */
+export function mayHaveKeys(file: DataFile, ranges: readonly KeyRange[]): boolean {
+  return ranges.every(({ id, type, smallest, largest }) => {
+    const lower = file.lowerBounds.get(id);
+    const upper = file.upperBounds.get(id);
+    if (lower !== undefined && compareValues(deserializeValue(type, lower), largest) > 0) return false;
+    return upper === undefined || compareValues(deserializeValue(type, upper), smallest) >= 0;
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * The embedded catalog: the tables of Iceberg's `JdbcCatalog` (schema version V1) in an SQLite file, so that
+ * pyiceberg's `SqlCatalog` and Spark's `JdbcCatalog` open it as their own. A row names each table's current metadata
+ * file; a commit writes a new metadata file and swaps the name, if it is still the one the commit was based on.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { applyUpdates, checkRequirements } from './apply-changes.ts';
+import {
+  CommitConflict,
+  type IcebergCatalog,
+  type LoadedTable,
+  type NewTable,
+  type TableIdentifier,
+} from './catalog.ts';
+import { fileUri, LocalFileIo } from './local-file-io.ts';
+import { SqliteFile } from './sqlite-file.ts';
+import type { TableRequirement, TableUpdate } from './table-changes.ts';
+import { formatTableMetadata, parseTableMetadata, type TableMetadata } from './table-metadata.ts';
+import { stagedMetadata } from './staged-table.ts';
+
+export interface SqlCatalogOptions {
+  /** Absolute path of the SQLite file; made when missing, like the folder it lies in. */
+  file: string;
+  /** Rows of other catalogs may lie in the same file. */
+  name: string;
+  /** Absolute path of the folder below which new tables get their locations. */
+  warehouse: string;
+}
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS iceberg_tables (
+    catalog_name VARCHAR(255) NOT NULL,
+    table_namespace VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255) NOT NULL,
+    metadata_location VARCHAR(1000),
+    previous_metadata_location VARCHAR(1000),
+    iceberg_type VARCHAR(5),
+    PRIMARY KEY (catalog_name, table_namespace, table_name)
+  );
+  CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
+    catalog_name VARCHAR(255) NOT NULL,
+    namespace VARCHAR(255) NOT NULL,
+    property_key VARCHAR(255) NOT NULL,
+    property_value VARCHAR(1000),
+    PRIMARY KEY (catalog_name, namespace, property_key)
+  );`;
+
+const FIND = `SELECT metadata_location, iceberg_type FROM iceberg_tables
+  WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?`;
+const INSERT = `INSERT INTO iceberg_tables
+  (catalog_name, table_namespace, table_name, metadata_location, previous_metadata_location, iceberg_type)
+  VALUES (?, ?, ?, ?, NULL, 'TABLE') ON CONFLICT DO NOTHING`;
+const SWAP = `UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?
+  WHERE catalog_name = ? AND table_namespace = ? AND table_name = ? AND metadata_location = ?`;
+/** Both readers take any property as the sign that a namespace exists, and write this one when there is no other. */
+const ADD_NAMESPACE = `INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value)
+  VALUES (?, ?, 'exists', 'true') ON CONFLICT DO NOTHING`;
+
+/** Entries of `metadata-log`, unless the table says otherwise (`write.metadata.previous-versions-max`). */
+const METADATA_LOG_LENGTH = 100;
+
+interface Current {
+  location: string;
+  metadata: TableMetadata;
+}
+
+export class SqlCatalog implements IcebergCatalog {
+  readonly #name: string;
+  readonly #warehouse: string;
+  readonly #database: SqliteFile;
+  readonly #io = new LocalFileIo();
+
+  constructor(options: SqlCatalogOptions) {
+    this.#name = options.name;
+    this.#warehouse = options.warehouse;
+    mkdirSync(dirname(options.file), { recursive: true });
+    this.#database = new SqliteFile(options.file, TABLES);
+  }
+
+  async loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined> {
+    const current = await this.#current(identifier);
+    return current === undefined ? undefined : { metadata: current.metadata, io: this.#io };
+  }
+
+  stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable> {
+    const location = fileUri(join(this.#warehouse, ...identifier.namespace, identifier.name));
+    return Promise.resolve({ metadata: stagedMetadata(table, location, randomUUID()), io: this.#io });
+  }
+
+  async commitTable(
+    identifier: TableIdentifier,
+    requirements: readonly TableRequirement[],
+    updates: readonly TableUpdate[],
+  ): Promise<LoadedTable> {
+    const base = await this.#current(identifier);
+    checkRequirements(base?.metadata, requirements);
+    const changed = applyUpdates(base?.metadata, updates, Date.now());
+    const metadata = base === undefined ? changed : withLogEntry(changed, base);
+    const location = nextMetadataLocation(metadata, base?.location);
+    await this.#io.write(location, Buffer.from(formatTableMetadata(metadata)));
+    const swapped = await this.#swap(identifier, base?.location, location);
+    if (!swapped) {
+      await this.#io.delete(location);
+      throw new CommitConflict('another commit came first');
+    }
+    return { metadata, io: this.#io };
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close();
+  }
+
+  async #current(identifier: TableIdentifier): Promise<Current | undefined> {
+    const row = await this.#database.read(FIND, this.#key(identifier));
+    const location = row?.['metadata_location'];
+    if (typeof location !== 'string' || row?.['iceberg_type'] === 'VIEW') return undefined;
+    const bytes = await this.#io.read(location);
+    const text = /\.gz\.metadata\.json$|\.gz$/.test(location) ? gunzipSync(bytes) : bytes;
+    return { location, metadata: parseTableMetadata(text.toString()) };
+  }
+
+  /** One transaction; false when the table is not (or no longer) at `from`. */
+  async #swap(identifier: TableIdentifier, from: string | undefined, to: string): Promise<boolean> {
+    const key = this.#key(identifier);
+    if (from !== undefined) return this.#database.write([{ sql: SWAP, parameters: [to, from, ...key, from] }]);
+    const namespace = identifier.namespace.join('.');
+    return this.#database.write([
+      { sql: INSERT, parameters: [...key, to] },
+      { sql: ADD_NAMESPACE, parameters: [this.#name, namespace] },
+    ]);
+  }
+
+  #key(identifier: TableIdentifier): string[] {
+    return [this.#name, identifier.namespace.join('.'), identifier.name];
+  }
+}
+
+/** Iceberg spec, "Table Metadata Fields", `metadata-log`: the files before this one, the oldest ones forgotten. */
+function withLogEntry(metadata: TableMetadata, base: Current): TableMetadata {
+  const asked = Number(metadata.properties?.['write.metadata.previous-versions-max'] ?? METADATA_LOG_LENGTH);
+  const entry = { 'metadata-file': base.location, 'timestamp-ms': base.metadata['last-updated-ms'] };
+  const log = [...(metadata['metadata-log'] ?? []), entry];
+  return {
+    ...metadata,
+    'metadata-log': log.slice(-Math.max(1, Number.isInteger(asked) ? asked : METADATA_LOG_LENGTH)),
+  };
+}
+
+/** `00003-<uuid>.metadata.json`: Iceberg spec, Appendix E, "Metastore Tables". */
+function nextMetadataLocation(metadata: TableMetadata, previous: string | undefined): string {
+  const version = /\/(\d+)-[^/]*$/.exec(previous ?? '')?.[1];
+  const next = previous === undefined ? 0 : Number(version ?? 0) + 1;
+  const folder = metadata.properties?.['write.metadata.path'] ?? `${metadata.location}/metadata`;
+  return `${folder}/${String(next).padStart(5, '0')}-${randomUUID()}.metadata.json`;
+}

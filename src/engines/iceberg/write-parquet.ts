@@ -1,0 +1,146 @@
+/**
+ * Parquet files with Iceberg's field ids, written by DuckDB's COPY: Iceberg spec, Appendix A, "Parquet". One scan of
+ * the rows writes the files of all partitions and tells the statistics of each.
+ */
+import type { Json } from '@duckdb/node-api';
+import { EngineError } from '../../errors.ts';
+import type { DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb/quote.ts';
+import { isPrimitive, type IcebergType, type NestedField } from './schema.ts';
+
+export interface ParquetColumn {
+  field: NestedField;
+  /** Of the field's type already. */
+  sql: string;
+}
+
+export interface ParquetRequest {
+  /** What stands after FROM. */
+  relation: string;
+  columns: readonly ParquetColumn[];
+  /** SQL of the values by which rows are cut into files; they are not written. */
+  keys: readonly string[];
+  /** Whether rows of one key are known to lie together. */
+  clustered: boolean;
+  /** An empty folder, ending with `/`. */
+  folder: string;
+}
+
+export interface WrittenFile {
+  localPath: string;
+  rows: bigint;
+  sizeBytes: bigint;
+  /** The text of each key, null for NULL. */
+  keys: (string | null)[];
+  /** By {@link columnKey}. */
+  columns: Map<string, ColumnStatistics>;
+}
+
+/** As DuckDB tells them; values are text. */
+export interface ColumnStatistics {
+  sizeBytes: bigint;
+  values: bigint;
+  nulls: bigint;
+  hasNan: boolean;
+  smallest: string | undefined;
+  largest: string | undefined;
+}
+
+/** Of one file when the rows are not cut by keys (`write.target-file-size-bytes`). */
+const TARGET_FILE_BYTES = 512 * 1024 * 1024;
+/** Each is a file at least; a column with this many values was hardly meant. */
+const MAX_PARTITIONS = 10_000;
+/** DuckDB gathers this many rows before it writes to the files of the keys among them... */
+const GATHERED_ROWS = 524_288;
+/** ...and keeps 100 files open; with more keys at a time than some of those, rows would be strewn over many files. */
+const MAX_UNSORTED_KEYS = 64;
+
+export async function writeParquet(session: DuckDbSession, request: ParquetRequest): Promise<WrittenFile[]> {
+  const columns = request.columns.map(({ field, sql }) => `${sql} AS ${quoteIdentifier(field.name)}`);
+  const taken = new Set(request.columns.map(({ field }) => field.name.toLowerCase()));
+  const names = request.keys.map((_key, at) => freeName(`partition_${at}`, taken));
+  const keys = request.keys.map((sql, at) => `${sql} AS ${quoteIdentifier(names[at] ?? '')}`);
+  const sorted = keys.length > 0 && !request.clustered && (await isStrewn(session, request));
+  const options = [
+    'FORMAT parquet',
+    'COMPRESSION zstd',
+    'RETURN_STATS',
+    `FIELD_IDS {${request.columns.map(({ field }) => fieldIds(field.name, field.id, field.type)).join(', ')}}`,
+    names.length > 0
+      ? `PARTITION_BY (${names.map(quoteIdentifier).join(', ')})`
+      : `FILE_SIZE_BYTES ${TARGET_FILE_BYTES}`,
+  ];
+  const order = sorted ? ` ORDER BY ${names.map(quoteIdentifier).join(', ')}` : '';
+  const select = `SELECT ${[...columns, ...keys].join(', ')} FROM ${request.relation}${order}`;
+  const files = await session.rowsJson(
+    `COPY (${select}) TO ${quoteLiteral(`${request.folder}rows`)} (${options.join(', ')})`,
+  );
+  return files.map((file) => writtenFile(file, names)).filter((file) => file.rows > 0n);
+}
+
+/** The key of a column in {@link WrittenFile.columns}. */
+export function columnKey(path: readonly string[]): string {
+  return path.map(quoteIdentifier).join('.');
+}
+
+/**
+ * Whether many keys alternate in the rows, so that they must be sorted first. Looks at the first rows only: when the
+ * later ones are different, there are more files than needed, no wrong ones.
+ */
+async function isStrewn(session: DuckDbSession, request: ParquetRequest): Promise<boolean> {
+  const keys = request.keys.map((sql, at) => `${sql} AS k${at}`).join(', ');
+  const distinct = async (limit: string): Promise<number> => {
+    const counted = `SELECT count(*)::INTEGER AS keys FROM (SELECT DISTINCT * FROM (SELECT ${keys} FROM ${request.relation}${limit}))`;
+    const [row] = await session.rows(counted);
+    return row?.['keys'] as number;
+  };
+  if ((await distinct(` LIMIT ${GATHERED_ROWS}`)) <= MAX_UNSORTED_KEYS) return false;
+  const partitions = await distinct('');
+  if (partitions > MAX_PARTITIONS) {
+    throw new EngineError(
+      'ValidationError',
+      `the rows fall into ${partitions} partitions; at most ${MAX_PARTITIONS} are written at once`,
+    );
+  }
+  return true;
+}
+
+function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  return taken.has(wanted) ? freeName(`_${wanted}`, taken) : wanted;
+}
+
+function fieldIds(name: string, id: number, type: IcebergType): string {
+  const key = quoteIdentifier(name);
+  if (isPrimitive(type)) return `${key}: ${id}`;
+  if (type.type === 'map') throw new EngineError('UnsupportedError', 'columns of type map are not supported');
+  const inner =
+    type.type === 'list'
+      ? [fieldIds('element', type['element-id'], type.element)]
+      : type.fields.map((field) => fieldIds(field.name, field.id, field.type));
+  return `${key}: {${[`__duckdb_field_id: ${id}`, ...inner].join(', ')}}`;
+}
+
+type JsonMap = { key: string; value: Json }[];
+
+function writtenFile(row: Record<string, Json>, names: readonly string[]): WrittenFile {
+  const keys = new Map(((row['partition_keys'] as JsonMap | null) ?? []).map(({ key, value }) => [key, value]));
+  const columns = (row['column_statistics'] as JsonMap).map(({ key, value }): [string, ColumnStatistics] => {
+    const told = new Map((value as JsonMap).map((entry) => [entry.key, entry.value as string]));
+    const statistics = {
+      sizeBytes: BigInt(told.get('column_size_bytes') ?? 0),
+      values: BigInt(told.get('num_values') ?? 0),
+      nulls: BigInt(told.get('null_count') ?? 0),
+      hasNan: told.get('has_nan') === 'true',
+      smallest: told.get('min'),
+      largest: told.get('max'),
+    };
+    return [key, statistics];
+  });
+  return {
+    localPath: row['filename'] as string,
+    rows: BigInt(row['count'] as string),
+    sizeBytes: BigInt(row['file_size_bytes'] as string),
+    keys: names.map((name) => (keys.get(name) as string | null | undefined) ?? null),
+    columns: new Map(columns),
+  };
+}

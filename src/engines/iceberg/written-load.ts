@@ -1,0 +1,88 @@
+/** The rows of a load as files that belong to no snapshot yet. */
+import { rm } from 'node:fs/promises';
+import { EngineError } from '../../errors.ts';
+import type { Dataset } from '../dataset.ts';
+import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { quoteIdentifier } from '../duckdb/quote.ts';
+import type { DataFile } from './data-file.ts';
+import { duckDbTypeOf, inputTypeOf, type InputColumn } from './duckdb-types.ts';
+import type { LoadPlan } from './load-plan.ts';
+import { leafColumns, type NestedField } from './schema.ts';
+import { ROWS, writePartitioned } from './write-data-files.ts';
+
+/** The view of a session that has the rows. */
+export const INPUT = 'input';
+
+/** The columns of a dataset, with the Iceberg types they become. */
+export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal: AbortSignal): Promise<InputColumn[]> {
+  return duckdb.withSession({ signal, inputs: { [INPUT]: input } }, async (session) => {
+    const result = await session.connection.run(`SELECT * FROM ${INPUT} LIMIT 0`);
+    const types = result.columnTypes();
+    return result.columnNames().map((name, at): InputColumn => {
+      const type = types[at];
+      if (type === undefined) throw new TypeError(`DuckDB told no type for ${name}`);
+      return { name, type: inputTypeOf(type, name) };
+    });
+  });
+}
+
+/** Where a plan's data files go: Iceberg's `write.data.path`, or below the table's location. */
+export function dataFolder(plan: LoadPlan): string {
+  const { metadata } = plan.table;
+  return metadata.properties?.['write.data.path'] ?? `${metadata.location}/data`;
+}
+
+/**
+ * Writes all rows, then lets `inspect` look at them in the same session.
+ *
+ * @throws EngineError `ValidationError` when a column that the table requires has no value in some row
+ */
+export async function writeLoad(
+  plan: LoadPlan,
+  input: Dataset,
+  duckdb: DuckDbEngine,
+  signal: AbortSignal,
+  inspect: (session: DuckDbSession) => Promise<void>,
+): Promise<DataFile[]> {
+  return withScratchFolder(plan, async (scratchFolder) => {
+    const session = { signal, inputs: { [INPUT]: input }, writable: [scratchFolder], readable: [scratchFolder] };
+    return duckdb.withSession(session, async (open) => {
+      await inspect(open);
+      const place = { io: plan.table.io, dataFolder: dataFolder(plan), scratchFolder };
+      const columns = plan.columns.map((field) => ({ field, sql: castColumn(field) }));
+      const byName = new Map(plan.schema.fields.map((field) => [field.name, field]));
+      const present = new Set(plan.columns.map((field) => field.name));
+      const sourceSql = (name: string): string => {
+        const field = byName.get(name);
+        if (field === undefined) throw new TypeError(`the table has no column ${name}`);
+        return present.has(name) ? castColumn(field) : `CAST(NULL AS ${duckDbTypeOf(field.type)})`;
+      };
+      const files = await writePartitioned(open, { relation: INPUT, columns }, plan.fields, sourceSql, place);
+      checkRequired(plan, files);
+      return files;
+    });
+  });
+}
+
+/** A column of {@link ROWS} as the table's type. */
+export function castColumn(field: NestedField): string {
+  return `CAST(${ROWS}.${quoteIdentifier(field.name)} AS ${duckDbTypeOf(field.type)})`;
+}
+
+export async function withScratchFolder<T>(plan: LoadPlan, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await plan.table.io.newScratchFolder(plan.table.metadata.location);
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function checkRequired(plan: LoadPlan, files: readonly DataFile[]): void {
+  const required = leafColumns({ type: 'struct', fields: plan.columns }).filter((leaf) => leaf.required);
+  const broken = required.filter((leaf) => files.some((file) => (file.nullCounts.get(leaf.id) ?? 0n) > 0n));
+  if (broken.length > 0) {
+    const names = broken.map((leaf) => leaf.path.join('.')).join(', ');
+    throw new EngineError('ValidationError', `the table requires a value in ${names}, and some rows have none`);
+  }
+}
