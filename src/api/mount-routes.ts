@@ -7,7 +7,7 @@ import { parseDocument } from '../schemas/parse-document.ts';
 import { requireRole } from './access.ts';
 import type { Services } from './app.ts';
 import type { Authenticate } from './authentication.ts';
-import { checked } from './checked.ts';
+import { checked, orRefuse } from './checked.ts';
 import { idempotencyKeyOf, idempotently } from './idempotency.ts';
 import { bodyFormat, readBody } from './request-body.ts';
 import { requestIdOf } from './request-id.ts';
@@ -49,8 +49,8 @@ async function serve(
   const requestId = requestIdOf(response);
   const { role } = declared;
   if (typeof role === 'string') requireRole(caller, role);
-  const path = checked(pathSchema(declared.path), request.params, 'path');
-  const query = declared.query && checked(declared.query, request.query, 'query');
+  const path = checked(pathSchema(declared.path), request.params);
+  const query = declared.query && checked(declared.query, request.query);
   const text = declared.method === 'get' ? '' : await readBody(request);
   const body = declared.body && bodyOf(declared.body, request, text);
   if (typeof role === 'function') requireRole(caller, role(body));
@@ -79,8 +79,8 @@ function bodyOf(
   if (format === undefined) {
     throw new ServiceError('VALIDATION_FAILED', 'Expected Content-Type application/json or application/yaml');
   }
-  const raw = parseDocument(text, format);
-  return unchecked === true ? raw : checked(schema, raw);
+  const { value } = orRefuse(parseDocument(text, format));
+  return unchecked === true ? value : checked(schema, value);
 }
 
 function send(declared: Route, response: Response, { status, body }: Answer): void {

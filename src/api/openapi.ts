@@ -78,14 +78,15 @@ export function createOpenApiDocument() {
 function operationOf(declared: Route): ZodOpenApiOperationObject {
   const responses: ZodOpenApiOperationObject['responses'] = {};
   for (const [status, { description, schema, contentType = 'application/json' }] of Object.entries(declared.answers)) {
-    responses[status as `${2}${string}`] = {
+    responses[status as `2${string}`] = {
       description,
       ...(schema !== undefined && { content: { [contentType]: { schema } } }),
     };
   }
   for (const status of errorsOf(declared)) {
-    const response = ERROR_RESPONSES.get(String(status));
-    if (response !== undefined) responses[`${status}`] ??= response;
+    const key = String(status) as `${ErrorStatus}`;
+    const response = ERROR_RESPONSES.get(key);
+    if (response !== undefined) responses[key] ??= response;
   }
   const { operationId, summary, description, tag } = declared;
   const basics = { operationId, summary, ...(description !== undefined && { description }), tags: [tag], responses };

@@ -12,13 +12,17 @@ export interface RequestRecord {
   caller?: Caller;
 }
 
-const RECORD = Symbol('request record');
+const records = new WeakMap<Response, RequestRecord>();
 
 export function recordOf(response: Response): RequestRecord {
-  const locals = response.locals as { [RECORD]?: RequestRecord };
-  return (locals[RECORD] ??= { route: 'unmatched' });
+  const known = records.get(response);
+  if (known !== undefined) return known;
+  const record: RequestRecord = { route: 'unmatched' };
+  records.set(response, record);
+  return record;
 }
 
+const LOGGED_PATH_LENGTH = 300;
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 export function requestRecorder(metrics: Pick<Metrics, 'httpRequestDurationSeconds'>, logger: Logger): RequestHandler {
@@ -38,6 +42,7 @@ export function requestRecorder(metrics: Pick<Metrics, 'httpRequestDurationSecon
           requestId: requestIdOf(response),
           method,
           route,
+          path: request.originalUrl.split('?', 1)[0]?.slice(0, LOGGED_PATH_LENGTH),
           status,
           durationMs: Math.round(durationMs),
           ...(caller && { tenant: caller.tenant, user: caller.user }),

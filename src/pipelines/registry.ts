@@ -150,6 +150,7 @@ function summaryOf(row: PipelineSummaryRow): PipelineSummary {
 }
 
 function answerOf(row: PipelineRow): PipelineAnswer {
-  const { parameters, definition } = row.document;
-  return { ...summaryOf(row), parameters: parameters ?? {}, definition };
+  // As it was sent: what the schema adds to a document is not in it.
+  const { parameters = {}, definition } = row.document as Pick<PipelineAnswer, 'definition'> & Partial<PipelineAnswer>;
+  return { ...summaryOf(row), parameters, definition };
 }

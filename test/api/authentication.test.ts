@@ -202,7 +202,7 @@ describe("with the issuer's keys", () => {
   });
 
   test('a token, when the issuer is away, is 503 and not refused', async () => {
-    const lost = await startApi({ auth: { ...OPEN, jwksUrl: 'http://127.0.0.1:1/keys' } });
+    const lost = await startApi({ store: api.store, auth: { ...OPEN, jwksUrl: 'http://127.0.0.1:1/keys' } });
     try {
       const { status, body } = await lost.call('GET', '/v1/pipelines', { headers: bearer(await rs256('one')) });
       expect(status).toBe(503);

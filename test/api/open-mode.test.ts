@@ -38,10 +38,9 @@ test.each([
   '192.168.0.1',
   'a@localhost',
   'localhost/x',
-  '',
 ])('a request, when its Host is "%s", is refused', async (name) => {
   for (const path of ['/v1/pipelines', '/health', '/metrics', '/docs', '/no-such']) {
-    const { status, body } = await get(path, { host: name === '' ? '' : `${name}:${port}` });
+    const { status, body } = await get(path, { host: `${name}:${port}` });
     expect(status, path).toBe(403);
     expect(body).toContain('FORBIDDEN');
   }

@@ -41,8 +41,9 @@ export interface TestApi {
   close: () => Promise<void>;
 }
 
+/** @param changes a store among them stays the caller's to close */
 export async function startApi(changes: Partial<AppDependencies> = {}): Promise<TestApi> {
-  const store = await openStore({ folder: 'memory://' });
+  const store = changes.store ?? (await openStore({ folder: 'memory://' }));
   const registry = new PipelineRegistry(store, { fileRoots: 'any', configuredEngines: [] });
   const runs = new InMemoryRuns(registry);
   const metrics = createMetrics();
@@ -77,7 +78,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     close: async () => {
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
-      await store.close();
+      if (changes.store === undefined) await store.close();
     },
   };
 }
