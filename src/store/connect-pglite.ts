@@ -15,12 +15,14 @@ import * as schema from './schema.ts';
 import { reasonOf } from './store-failure.ts';
 
 const IN_MEMORY = 'memory://';
+/** The tables are small and the machine is shared with DuckDB: an eighth of PostgreSQL's own 128 MB. */
+const OPTIONS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
 
 /** Opens the folder, which is made at the first time; `memory://` keeps nothing. */
 export async function connectPglite(folder: string): Promise<Connection> {
   try {
     if (folder !== IN_MEMORY) await makeCluster(folder);
-    const client = await PGlite.create(folder);
+    const client = await PGlite.create(folder, OPTIONS);
     const database = drizzle(client, { schema });
     await migrate(database, MIGRATIONS);
     return { database, close: () => client.close() };
@@ -35,7 +37,7 @@ async function makeCluster(folder: string): Promise<void> {
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(path.dirname(folder), { recursive: true });
-  const client = await PGlite.create(unfinished);
+  const client = await PGlite.create(unfinished, OPTIONS);
   await client.close();
   await rename(unfinished, folder);
 }

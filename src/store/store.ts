@@ -47,7 +47,8 @@ export async function openStore(options: { folder: string } | { url: string }): 
   return storeOn(connection);
 }
 
-function storeOn(connection: Connection): Store {
+/** The store on a database that is open and up to date. */
+export function storeOn(connection: Connection): Store {
   const { database } = connection;
   /** Set within a transaction, where the outer repositories would wait for ever, or escape it. */
   const inTransaction = new AsyncLocalStorage<{ open: boolean }>();
