@@ -18,17 +18,13 @@ export async function outputOf(command: string, args: string[], timeoutMs: numbe
 }
 
 /**
- * Starts a program that ends with this process. On Linux the kernel sees to it even after a SIGKILL (PR_SET_PDEATHSIG,
+ * Starts a program that is killed when this process ends. On Linux the kernel sees to it even after a SIGKILL (PR_SET_PDEATHSIG,
  * by `setpriv` of util-linux), so the program gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we
  * end it when we are done with it. Elsewhere it stays in our process group, whose end is then its own.
  * Its error output is a pipe, everything else is closed.
  */
-export async function spawnOwned(
-  command: string,
-  args: string[],
-  endSignal: 'SIGTERM' | 'SIGKILL',
-): Promise<ChildProcess> {
-  const setpriv = ['--pdeathsig', endSignal.slice(3)];
+export async function spawnOwned(command: string, args: string[]): Promise<ChildProcess> {
+  const setpriv = ['--pdeathsig', 'KILL'];
   const tied = await outputOf('setpriv', [...setpriv, 'true'], 2000).then(
     () => true,
     () => false,
@@ -36,7 +32,7 @@ export async function spawnOwned(
   const child = tied
     ? spawn('setpriv', [...setpriv, command, ...args], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
     : spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const endWithUs = () => child.kill(endSignal);
+  const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
   child.once('exit', () => process.off('exit', endWithUs));
   return child;

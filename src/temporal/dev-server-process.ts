@@ -48,7 +48,7 @@ export interface DevServerProcess {
 /** Starts the server and waits until it takes workflows. @throws Error, with what it wrote, when it ends before */
 export async function startDevServerProcess(place: DevServerPlace, logger: Logger): Promise<DevServerProcess> {
   const inMemory = place.databaseFile === undefined;
-  const child = await spawnOwned(place.binary, argumentsFor(place), inMemory ? 'SIGKILL' : 'SIGTERM');
+  const child = await spawnOwned(place.binary, argumentsFor(place));
   const ended = endOf(child, logger);
   await Promise.race([once(child, 'spawn'), ended]);
   const { pid } = child;
@@ -101,7 +101,11 @@ async function endOf(child: ChildProcess, logger: Logger): Promise<string[]> {
 async function ready({ namespaces: [namespace = ''], port }: DevServerPlace): Promise<string[] | undefined> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS;
   let last: unknown;
-  const connection = Connection.lazy({ address: `${HOST}:${port}` });
+  const connection = Connection.lazy({
+    address: `${HOST}:${port}`,
+    // Else a refused connection is tried again after a second.
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 50 },
+  });
   try {
     while (performance.now() < deadlineMs) {
       try {
