@@ -18,16 +18,26 @@ export interface PlacedParameters {
   names: string[];
 }
 
+/** The SQL of a bound value, given its place among the names of {@link PlacedParameters}. */
+export type Placeholder = (name: string, type: ParameterType, at: number) => string;
+
+function duckDbPlaceholder(name: string, type: ParameterType): string {
+  return `CAST($${name} AS ${SQL_TYPE[type]})`;
+}
+
 /**
  * Each `${name}` of the SQL made a placeholder for a bound value of the parameter's type (spec section 3, Parameters);
  * `$${` becomes `${`. Lines stay where they are, so that DuckDB's messages name the author's.
  *
  * The fault, in words, for a parameter where no value can be (inside a literal, an identifier, a comment), for one that
  * is not declared, and for placeholders of the author's own.
+ *
+ * @param placeholder how another database than DuckDB writes one; its scanner must cut SQL as PostgreSQL's does
  */
 export function placeParameters(
   sql: string,
   types: Readonly<Record<string, ParameterType>>,
+  placeholder: Placeholder = duckDbPlaceholder,
 ): PlacedParameters | { fault: string } {
   const names = new Set<string>();
   let placed = '';
@@ -37,7 +47,7 @@ export function placeParameters(
     if (piece.kind === 'parameter') {
       const name = nameIn(piece);
       names.add(name);
-      placed += `CAST($${name} AS ${SQL_TYPE[types[name] ?? 'string']})`;
+      placed += placeholder(name, types[name] ?? 'string', [...names].indexOf(name));
     } else {
       placed += piece.text.replaceAll('$${', '${');
     }

@@ -1,7 +1,7 @@
 import type { ParameterType, ParameterValue } from '../../schemas/parameters.ts';
 import type { QualityCheck } from '../../schemas/definition.ts';
+import { asSubquery } from '../duckdb/as-subquery.ts';
 import { parseSelect } from '../duckdb/parse-select.ts';
-import { sqlPieces } from '../duckdb/sql-lexer.ts';
 import { parameterBindings, placeParameters } from '../duckdb/sql-parameters.ts';
 import { type CheckPlan, type CheckScope, countRows } from './check-plan.ts';
 
@@ -22,8 +22,7 @@ export async function planCustomSql(
   if ('fault' in parsed) throw scope.fault('sql', parsed.fault);
   for (const table of parsed.tables) scope.requireTable(table, 'sql');
   if (check.source !== undefined) scope.columnsOf(check.source, 'source');
-  // A comment that ends the author's SQL must not swallow the parenthesis.
-  const failing = `(${withoutSemicolon(placed.sql)}\n)`;
+  const failing = asSubquery(placed.sql);
   return {
     expected: { rows: 0 },
     query: { kind: 'own', sql: `SELECT count(*) AS failing FROM ${failing}` },
@@ -39,10 +38,4 @@ export async function planCustomSql(
     },
     failingRowsSql: `SELECT * FROM ${failing}`,
   };
-}
-
-/** In what is one statement, a semicolon outside of literals and comments can only end it. */
-function withoutSemicolon(sql: string): string {
-  const pieces = [...sqlPieces(sql)];
-  return pieces.map(({ kind, text }) => (kind === 'code' ? text.replaceAll(';', '') : text)).join('');
 }
