@@ -32,6 +32,10 @@ function visit(value: unknown, path: string, depth: number, walk: Walk): void {
     if (fault !== undefined) walk.faults.push({ path, message: fault });
     return;
   }
+  if (!Array.isArray(value) && !isPlain(value)) {
+    walk.faults.push({ path, message: 'expected what JSON can say' });
+    return;
+  }
   walk.bytesLeft -= 2;
   if (depth > MAX_DEPTH) {
     walk.faults.push({ path, message: `expected at most ${MAX_DEPTH} levels, one within another` });
@@ -44,6 +48,11 @@ function visit(value: unknown, path: string, depth: number, walk: Walk): void {
     walk.bytesLeft -= Array.isArray(value) ? 1 : Buffer.byteLength(key) + 4;
     visit(inner, innerPath, depth + 1, walk);
   }
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function faultOfKey(key: string): string | undefined {

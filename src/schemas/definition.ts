@@ -6,14 +6,30 @@
 import * as z from 'zod';
 import { duration } from './duration.ts';
 
+/** Every object of JavaScript has these; as a name they would seem to be there where nobody put them. */
+const OF_EVERY_OBJECT = new Set(Object.getOwnPropertyNames(Object.prototype));
+const isFree = (name: string) => !OF_EVERY_OBJECT.has(name);
+
 /** Names of sources, transformations and sinks: they are also SQL tables and parts of step names. */
 export const stepName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/, 'expected letters, digits, _ and - (63 at most), starting with a letter');
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/,
+    'expected letters, digits, _ and - (63 at most), starting with a letter or _',
+  )
+  .refine(isFree, 'expected another name; this one is reserved');
+const parameterName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'expected letters, digits and _ (63 at most), starting with a letter or _')
+  .refine(isFree, 'expected another name; this one is reserved');
 export const pipelineName = z
   .string()
   .regex(/^[a-z0-9-]{1,63}$/, 'expected 1 to 63 of a-z, 0-9 and -')
-  .refine((name) => !['executions', 'workflows', 'validate'].includes(name), 'is reserved; choose another name');
+  .refine(
+    (name) => !['executions', 'workflows', 'validate'].includes(name),
+    'expected another name; this one is part of the API',
+  );
+const timezone = z.string().refine(isTimezone, 'expected a time zone such as UTC or Europe/Berlin').default('UTC');
 
 const columnName = z.string().min(1).max(255);
 const columnNames = z.array(columnName).min(1);
@@ -175,7 +191,7 @@ const blackout = z.union([
 export const schedule = z.strictObject({
   cron: z.string().min(1).optional(),
   interval: duration.optional(),
-  timezone: z.string().min(1).default('UTC'),
+  timezone,
   start: z.iso.datetime({ offset: true }).optional(),
   end: z.iso.datetime({ offset: true }).optional(),
   jitter: duration.optional(),
@@ -245,7 +261,7 @@ export const definition = z.strictObject({
     .strictObject({
       column: columnName,
       size: z.enum(['hour', 'day', 'week', 'month']),
-      timezone: z.string().min(1).default('UTC'),
+      timezone,
     })
     .optional(),
   orchestration: orchestration.prefault({}),
@@ -268,7 +284,7 @@ export const pipelineDocument = z.strictObject({
   description: z.string().max(10_000).optional(),
   owner: z.string().max(255).optional(),
   tags: z.array(z.string().min(1).max(63)).max(50).default([]),
-  parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), parameter).default({}),
+  parameters: z.record(parameterName, parameter).default({}),
   definition,
 });
 
@@ -284,3 +300,13 @@ export type Sink = z.output<typeof sink>;
 export type IcebergSink = z.output<typeof icebergSink>;
 export type PostgresSink = z.output<typeof postgresSink>;
 export type FileSink = z.output<typeof fileSink>;
+
+/** Whether the runtime knows the zone (IANA's names, and offsets such as +02:00). */
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

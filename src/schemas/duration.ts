@@ -1,6 +1,8 @@
 import * as z from 'zod';
 
 const MS_BY_UNIT = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Ten years: timers and timestamps stay far within what Temporal and PostgreSQL can hold. */
+const LONGEST_MS = 3650 * MS_BY_UNIT.d;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy;
 
 /** Milliseconds of `4h`, `90s`, `1h30m`, `250ms`; undefined when the text is no duration. */
@@ -17,7 +19,11 @@ export function parseDurationMs(text: string): number | undefined {
 /** A duration in a document: a string such as `4h`, kept as written; read it with {@link parseDurationMs}. */
 export const duration = z
   .string()
-  .refine((text) => parseDurationMs(text) !== undefined, 'expected a duration such as 30s, 15m, 4h or 1h30m');
+  .refine((text) => parseDurationMs(text) !== undefined, {
+    error: 'expected a duration such as 30s, 15m, 4h or 1h30m',
+    abort: true,
+  })
+  .refine((text) => (parseDurationMs(text) ?? 0) <= LONGEST_MS, 'expected a duration of at most 3650d');
 
 /** Milliseconds of a duration that a schema has already accepted. */
 export function durationMs(text: string): number {

@@ -19,6 +19,7 @@ export function parseYaml(text: string): { value: unknown } | { faults: Fault[] 
     version: '1.2',
     schema: 'core',
     merge: false,
+    resolveKnownTags: false,
     stringKeys: true,
     // The parser's own check takes time by the square of the keys, its own messages by the square of the faults.
     uniqueKeys: false,
@@ -30,8 +31,10 @@ export function parseYaml(text: string): { value: unknown } | { faults: Fault[] 
   try {
     return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) };
   } catch (error) {
-    // Aliases of aliases that multiply: the parser gives up before they use up memory.
-    return { faults: [{ path: '', message: `expected aliases that stay small: ${(error as Error).message}` }] };
+    // Aliases of aliases that multiply (the parser gives up before they use up memory), or that name nothing.
+    return {
+      faults: [{ path: '', message: `expected aliases of anchors, that stay small: ${(error as Error).message}` }],
+    };
   }
 }
 

@@ -24,7 +24,14 @@ export function checkSchema<S extends z.ZodType>(
   });
   if (parsed.success) return { value: parsed.data };
   const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, value, [], allowedKeys));
-  return { faults };
+  return { faults: firstOfEachPath(faults) };
+}
+
+/** What is wrong with a value's type makes the other faults of the same value meaningless. */
+export function firstOfEachPath(faults: readonly Fault[]): Fault[] {
+  const byPath = new Map<string, Fault>();
+  for (const fault of faults) if (!byPath.has(fault.path)) byPath.set(fault.path, fault);
+  return [...byPath.values()];
 }
 
 /** What the schema that raised the issue allows as keys. */
@@ -164,5 +171,5 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (isMapping(value)) return 'a mapping';
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  return String(value);
+  return typeof value === 'number' || typeof value === 'boolean' || value === null ? String(value) : typeof value;
 }
