@@ -2,6 +2,7 @@
  * What this writer needs of a catalog: the SQL catalog is one, a REST catalog has the same calls (load table, create
  * table with `stage-create`, commit table).
  */
+import { EngineError } from '../../errors.ts';
 import type { FileIo } from './file-io.ts';
 import type { PartitionSpec } from './partition-spec.ts';
 import type { StructType } from './schema.ts';
@@ -25,7 +26,6 @@ export interface NewTable {
   schema: StructType;
   lastColumnId: number;
   spec: PartitionSpec;
-  properties: Record<string, string>;
 }
 
 export interface IcebergCatalog {
@@ -52,12 +52,16 @@ export class CommitConflict extends Error {
   override readonly name = 'CommitConflict';
 }
 
-/** `a.b.table` to its parts; the pipeline's schema made sure that there is a namespace and no odd character. */
+/**
+ * `a.b.table` to its parts. They become folders, so no odd character is let through.
+ *
+ * @throws EngineError `ValidationError`
+ */
 export function parseTableIdentifier(text: string): TableIdentifier {
   const namespace = text.split('.');
   const name = namespace.pop();
   if (name === undefined || namespace.length === 0 || [...namespace, name].some((part) => !/^[\w-]+$/.test(part))) {
-    throw new TypeError(`not a table name: ${text}`);
+    throw new EngineError('ValidationError', `${text} is no table name; expected namespace.table`);
   }
   return { namespace, name };
 }

@@ -1,10 +1,11 @@
 /** What DuckDB tells of a file it wrote, as a manifest entry: Iceberg spec, "Manifests", `data_file`. */
 import type { DuckDbSession } from '../duckdb/duckdb-engine.ts';
-import { quoteIdentifier, quoteLiteral } from '../duckdb/quote.ts';
+import { quoteIdentifier } from '../duckdb/quote.ts';
 import { lowerBound, upperBound } from './bounds.ts';
 import type { DataFile } from './data-file.ts';
 import { parseDuckDbText } from './duckdb-value.ts';
 import { leafColumns, type LeafColumn, type StructType } from './schema.ts';
+import { columnName, tableRows } from './table-rows.ts';
 import type { IcebergValue } from './value.ts';
 import { columnKey, type ColumnStatistics, type WrittenFile } from './write-parquet.ts';
 
@@ -32,9 +33,9 @@ export async function countNans(
   // All files of one COPY have the same columns.
   const scanned = floats.filter((leaf) => toScan[0]?.columns.has(columnKey(leaf.path)));
   const sums = scanned.map((leaf) => `count(*) FILTER (isnan(${access(leaf)})) AS ${quoteIdentifier(String(leaf.id))}`);
-  const paths = toScan.map((file) => quoteLiteral(file.localPath)).join(', ');
+  const paths = toScan.map((file) => file.localPath);
   const rows = await session.rows(
-    `SELECT file_index, ${sums.join(', ')} FROM read_parquet([${paths}], hive_partitioning = false) GROUP BY file_index`,
+    `SELECT file_index, ${sums.join(', ')} FROM ${tableRows(paths, struct)} GROUP BY file_index`,
   );
   for (const row of rows) {
     const file = toScan[Number(row['file_index'])];
@@ -89,6 +90,8 @@ function setBounds(file: DataFile, leaf: LeafColumn, { smallest, largest }: Colu
   if (upper !== undefined) file.upperBounds.set(leaf.id, upper);
 }
 
+/** The column as {@link tableRows} names it, or what lies in it. */
 function access(leaf: LeafColumn): string {
-  return leaf.path.map(quoteIdentifier).join('.');
+  const [, ...inside] = leaf.path;
+  return [columnName(leaf.columnId), ...inside.map(quoteIdentifier)].join('.');
 }

@@ -9,7 +9,7 @@ import { inParallel } from './in-parallel.ts';
 import { decodeManifest } from './manifest.ts';
 import { decodeManifestList, type ManifestFile } from './manifest-file.ts';
 import { bindSpec, type BoundPartitionField } from './partition-spec.ts';
-import { currentSchema, currentSnapshot, type TableMetadata } from './table-metadata.ts';
+import { currentSchema, currentSnapshot, defaultSpec, type TableMetadata } from './table-metadata.ts';
 
 export interface Manifest {
   file: ManifestFile;
@@ -25,6 +25,19 @@ export async function currentManifests(metadata: TableMetadata, io: FileIo): Pro
   return manifests.filter((manifest) => manifest.addedFiles + manifest.existingFiles > 0);
 }
 
+/** @throws EngineError `UnsupportedError` for a table whose files this writer cannot replace one by one */
+export function refuseToReplace(metadata: TableMetadata, manifests: readonly ManifestFile[]): void {
+  if (metadata['partition-specs'].length > 1) {
+    throw new EngineError('UnsupportedError', 'the table has several partition specs; only append is supported on it');
+  }
+  if (manifests.some((manifest) => manifest.content !== 0)) {
+    throw new EngineError(
+      'UnsupportedError',
+      'the table has delete files; only append is supported on it until they are compacted away',
+    );
+  }
+}
+
 /**
  * Reads manifests, each once however often a commit is tried again: they never change.
  */
@@ -36,26 +49,9 @@ export class ManifestReader {
     this.#io = io;
   }
 
-  /**
-   * All live data files of the current snapshot.
-   *
-   * @throws EngineError `UnsupportedError` when the table has delete files, or files of another partition spec
-   */
+  /** All live data files of the current snapshot, of a table that passed {@link refuseToReplace}. */
   async liveDataFiles(metadata: TableMetadata, manifests: readonly ManifestFile[]): Promise<Manifest[]> {
-    if (metadata['partition-specs'].length > 1) {
-      throw new EngineError(
-        'UnsupportedError',
-        'the table has several partition specs; only append is supported on it',
-      );
-    }
-    if (manifests.some((manifest) => manifest.content !== 0)) {
-      throw new EngineError(
-        'UnsupportedError',
-        'the table has delete files; only append is supported on it until they are compacted away',
-      );
-    }
-    const [spec] = metadata['partition-specs'];
-    const fields = spec === undefined ? [] : bindSpec(spec, currentSchema(metadata));
+    const fields = bindSpec(defaultSpec(metadata), currentSchema(metadata));
     return inParallel(manifests, async (file) => ({ file, entries: await this.#entries(file, fields) }));
   }
 

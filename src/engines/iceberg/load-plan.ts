@@ -46,9 +46,8 @@ async function planNewTable(
   catalog: IcebergCatalog,
 ): Promise<LoadPlan> {
   const { schema, lastColumnId } = schemaForRows(rows);
-  const properties = { 'write.parquet.compression-codec': 'zstd' };
   const spec = newSpec(load.partitionBy, schema);
-  const table = await catalog.stageTable(load.identifier, { schema, lastColumnId, spec, properties });
+  const table = await catalog.stageTable(load.identifier, { schema, lastColumnId, spec });
   const requirements: TableRequirement[] = [{ type: 'assert-create' }];
   // A catalog may number schema and spec anew, so they are taken from its answer.
   const shape = shapeOf(currentSchema(table.metadata), defaultSpec(table.metadata), rows);

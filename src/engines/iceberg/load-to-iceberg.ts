@@ -2,27 +2,20 @@
  * The Iceberg sink (spec section 3; "a run's rows are committed once", section 2): rows of a dataset become a snapshot
  * of a table, however often it is tried.
  *
- * The data files are written first, then committed by a loop: read the table, look the load's name up in that very
- * metadata, build a snapshot on it, and let the catalog swap it in if the table is still the one that was read. When
- * others came first, only the commit is done again, on what they left. What a SIGKILL leaves at any moment is either
- * files that no snapshot names, or a commit whose name the next attempt finds.
+ * The data files are written first, then committed (`commit-load.ts`). What a SIGKILL leaves at any moment is either
+ * files that no snapshot names, or a commit whose name the next attempt finds; a table is made by the commit of its
+ * first rows, so a run that fails before leaves none.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
-import { CommitConflict, parseTableIdentifier, type IcebergCatalog, type LoadedTable } from './catalog.ts';
-import type { DataFile } from './data-file.ts';
+import { parseTableIdentifier, type IcebergCatalog, type LoadedTable, type TableIdentifier } from './catalog.ts';
+import { commitLoad, CommitOutcomeUnknown, deleteFiles, type CommitOutcome } from './commit-load.ts';
 import type { InputColumn } from './duckdb-types.ts';
-import type { FileIo } from './file-io.ts';
-import { inParallel } from './in-parallel.ts';
-import { currentManifests, ManifestReader } from './live-files.ts';
-import { findLoad, LOAD_SUMMARY_KEY, recordLoad, type CommittedLoad } from './load-ledger.ts';
-import { planLoad, sameFiles, type LoadPlan } from './load-plan.ts';
+import { currentManifests, refuseToReplace } from './live-files.ts';
+import { findLoad, type CommittedLoad } from './load-ledger.ts';
+import { planLoad, type LoadPlan } from './load-plan.ts';
 import { Merge } from './merge.ts';
-import { replaceFiles, replacePartitions } from './replace-files.ts';
-import type { TableUpdate } from './table-changes.ts';
-import { writeSnapshot } from './write-snapshot.ts';
 import { describeInput, writeLoad } from './written-load.ts';
 
 export interface IcebergLoadRequest {
@@ -54,11 +47,8 @@ export interface IcebergLoadDependencies {
   duckdb: DuckDbEngine;
 }
 
-/** With the waits below some minutes, and far more writers at once than a table will see. */
-const MAX_COMMIT_ATTEMPTS = 100;
 /** How often the data files are written anew because somebody changed the schema or the partitioning meanwhile. */
 const MAX_WRITES = 5;
-const BACKOFF = { firstMs: 20, mostMs: 2000 };
 
 /**
  * @throws EngineError `SchemaConflictError` when the rows do not fit the table, `ValidationError` for bad merge keys or
@@ -70,202 +60,73 @@ export async function loadToIceberg(
   deps: IcebergLoadDependencies,
   context: EngineContext,
 ): Promise<IcebergLoadResult> {
-  const load = new Load(request, deps, context);
+  const { catalog, duckdb } = deps;
+  const identifier = parseTableIdentifier(request.table);
+  let columns: InputColumn[] | undefined;
+  let attempts = 0;
+  context.signal.throwIfAborted();
   try {
-    return await load.run();
-  } catch (error) {
-    if (['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) {
-      throw new EngineError('UnavailableError', 'the disk of the Iceberg warehouse is full', { cause: error });
+    for (let write = 1; write <= MAX_WRITES; write++) {
+      const table = await catalog.loadTable(identifier);
+      const found = table === undefined ? undefined : findLoad(table.metadata, request.loadName);
+      if (found !== undefined) return alreadyThere(found, attempts, context);
+      columns ??= await describeInput(duckdb, request.input, context.signal);
+      const committed = await writeAndCommit(request, identifier, table, columns, deps, context);
+      attempts += committed.attempts;
+      if (committed.outcome === 'found') return alreadyThere(committed, attempts, context);
+      if (committed.outcome === 'committed') {
+        context.progress(1);
+        const { snapshotId, rows, bytes } = committed;
+        return { snapshotId, rows, bytes, alreadyCommitted: false, commitAttempts: attempts };
+      }
+      context.log('warn', 'the schema or the partitioning of the table changed meanwhile; the rows are written again');
     }
+  } catch (error) {
+    throw diskFull(error) ?? error;
+  }
+  throw new EngineError('CommitConflictError', `the schema or the partitioning of ${request.table} kept changing`);
+}
+
+async function writeAndCommit(
+  request: IcebergLoadRequest,
+  identifier: TableIdentifier,
+  table: LoadedTable | undefined,
+  columns: readonly InputColumn[],
+  { catalog, duckdb }: IcebergLoadDependencies,
+  context: EngineContext,
+): Promise<CommitOutcome> {
+  const { loadName, mode, mergeKeys, partitionBy, schemaEvolution, input } = request;
+  const { signal } = context;
+  const replan = (now: LoadedTable | undefined): Promise<LoadPlan> =>
+    planLoad({ identifier, partitionBy, schemaEvolution }, now, columns, catalog);
+  const plan = await replan(table);
+  const { metadata, io } = plan.table;
+  if (mode !== 'append') refuseToReplace(metadata, await currentManifests(metadata, io));
+  const merge = mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
+  const uncommitted: string[] = [];
+  try {
+    const files = await writeLoad({ plan, input, uncommitted, signal }, duckdb, async (rows) => merge?.inspect(rows));
+    context.progress(0.8);
+    const load = { loadName, identifier, mode, plan, files, merge, replan, uncommitted, signal };
+    const committed = await commitLoad(load, catalog);
+    if (committed.outcome !== 'committed') await deleteFiles(uncommitted, io);
+    return committed;
+  } catch (error) {
+    if (error instanceof CommitOutcomeUnknown) throw error.cause;
+    await deleteFiles(uncommitted, io);
     throw error;
   }
 }
 
-/** Data files that no snapshot names yet, and the plan they were written by. */
-interface Written {
-  plan: LoadPlan;
-  files: DataFile[];
-  merge: Merge | undefined;
+function alreadyThere(committed: CommittedLoad, attempts: number, context: EngineContext): IcebergLoadResult {
+  context.log('info', 'an earlier attempt committed these rows already; nothing was written');
+  context.progress(1);
+  const { snapshotId, rows, bytes } = committed;
+  return { snapshotId, rows, bytes, alreadyCommitted: true, commitAttempts: attempts };
 }
 
-class Load {
-  readonly #request: IcebergLoadRequest;
-  readonly #deps: IcebergLoadDependencies;
-  readonly #context: EngineContext;
-  readonly #identifier: ReturnType<typeof parseTableIdentifier>;
-  /** URIs of what was written and is not committed, to be deleted when it surely never will be. */
-  readonly #uncommitted: string[] = [];
-  #outcomeUnknown = false;
-  #attempts = 0;
-
-  constructor(request: IcebergLoadRequest, deps: IcebergLoadDependencies, context: EngineContext) {
-    this.#request = request;
-    this.#deps = deps;
-    this.#context = context;
-    this.#identifier = parseTableIdentifier(request.table);
-  }
-
-  async run(): Promise<IcebergLoadResult> {
-    const { catalog, duckdb } = this.#deps;
-    const { signal } = this.#context;
-    signal.throwIfAborted();
-    let columns: InputColumn[] | undefined;
-    for (let write = 1; write <= MAX_WRITES; write++) {
-      const table = await catalog.loadTable(this.#identifier);
-      const committed = this.#findIn(table);
-      if (committed !== undefined) return this.#alreadyThere(committed);
-      columns ??= await describeInput(duckdb, this.#request.input, signal);
-      const plan = await this.#plan(table, columns);
-      const { io } = plan.table;
-      try {
-        const result = await this.#commit(await this.#write(plan), table, columns);
-        if (result !== undefined) return result;
-        this.#context.log('warn', 'the schema or the partitioning of the table changed meanwhile; writing again');
-      } catch (error) {
-        if (!this.#outcomeUnknown) await this.#deleteUncommitted(io);
-        throw error;
-      }
-      await this.#deleteUncommitted(io);
-    }
-    throw new EngineError('CommitConflictError', `the shape of ${this.#request.table} kept changing`);
-  }
-
-  async #write(plan: LoadPlan): Promise<Written> {
-    const { mode, mergeKeys, input } = this.#request;
-    const { duckdb } = this.#deps;
-    const merge = mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
-    const files = await writeLoad(plan, input, duckdb, this.#context.signal, async (session) =>
-      merge?.inspect(session),
-    );
-    this.#uncommitted.push(...files.map((file) => file.path));
-    this.#context.progress(0.8);
-    return { plan, files, merge };
-  }
-
-  /** Undefined when the files do not fit the table as it is now. */
-  async #commit(
-    written: Written,
-    first: LoadedTable | undefined,
-    columns: readonly InputColumn[],
-  ): Promise<IcebergLoadResult | undefined> {
-    const manifests = new ManifestReader(written.plan.table.io);
-    let table = first;
-    let { plan } = written;
-    for (let attempt = 1; attempt <= MAX_COMMIT_ATTEMPTS; attempt++) {
-      if (attempt > 1) {
-        await backOff(attempt, this.#context.signal);
-        table = await this.#deps.catalog.loadTable(this.#identifier);
-        const committed = this.#findIn(table);
-        if (committed !== undefined) {
-          await this.#deleteUncommitted(plan.table.io);
-          return this.#alreadyThere(committed);
-        }
-        plan = await this.#plan(table, columns);
-        if (!sameFiles(plan, written.plan)) return undefined;
-      }
-      this.#attempts += 1;
-      const result = await this.#tryCommit({ ...written, plan }, table, manifests);
-      if (result !== undefined) return result;
-    }
-    throw new EngineError(
-      'CommitConflictError',
-      `others committed to ${this.#request.table} first, ${MAX_COMMIT_ATTEMPTS} times`,
-    );
-  }
-
-  /** Undefined after a conflict, with nothing left of the attempt. */
-  async #tryCommit(
-    { plan, files, merge }: Written,
-    table: LoadedTable | undefined,
-    reader: ManifestReader,
-  ): Promise<IcebergLoadResult | undefined> {
-    const { loadName, mode } = this.#request;
-    const { metadata, io } = plan.table;
-    const { signal } = this.#context;
-    const current = table === undefined ? [] : await currentManifests(metadata, io);
-    const change =
-      mode === 'append'
-        ? { added: files, kept: current, rewritten: [], removed: new Set<string>() }
-        : await replaceFiles(await reader.liveDataFiles(metadata, current), async (live) => {
-            if (mode === 'overwrite') return { removed: live, added: files };
-            if (merge === undefined) return replacePartitions(live, files);
-            const replaced = await merge.replace(plan, live, this.#uncommitted, signal);
-            return { removed: replaced.removed, added: [...files, ...replaced.added] };
-          });
-    const metadataFiles: string[] = [];
-    const summary = { [LOAD_SUMMARY_KEY]: loadName };
-    try {
-      const snapshot = await writeSnapshot(metadata, plan, { ...change, summary }, io, metadataFiles);
-      signal.throwIfAborted();
-      const loaded = { snapshotId: snapshot['snapshot-id'], ...sizeOf(files) };
-      const updates: TableUpdate[] = [
-        ...plan.updates,
-        { action: 'add-snapshot', snapshot },
-        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': loaded.snapshotId },
-        ...recordLoad(metadata, loadName, loaded, snapshot['timestamp-ms']),
-      ];
-      this.#outcomeUnknown = true;
-      await this.#deps.catalog.commitTable(this.#identifier, plan.requirements, updates);
-      await this.#deleteUnused(change.added, io);
-      this.#context.progress(1);
-      return {
-        ...loaded,
-        snapshotId: String(loaded.snapshotId),
-        alreadyCommitted: false,
-        commitAttempts: this.#attempts,
-      };
-    } catch (error) {
-      if (error instanceof CommitConflict) this.#outcomeUnknown = false;
-      if (!this.#outcomeUnknown) await deleteAll(metadataFiles, io);
-      if (error instanceof CommitConflict) return undefined;
-      throw error;
-    }
-  }
-
-  #plan(table: LoadedTable | undefined, columns: readonly InputColumn[]): Promise<LoadPlan> {
-    const { partitionBy, schemaEvolution } = this.#request;
-    return planLoad({ identifier: this.#identifier, partitionBy, schemaEvolution }, table, columns, this.#deps.catalog);
-  }
-
-  #findIn(table: LoadedTable | undefined): CommittedLoad | undefined {
-    return table === undefined ? undefined : findLoad(table.metadata, this.#request.loadName);
-  }
-
-  #alreadyThere(committed: CommittedLoad): IcebergLoadResult {
-    this.#context.log('info', `the rows are in ${this.#request.table} already; nothing was written`);
-    this.#context.progress(1);
-    return { ...committed, alreadyCommitted: true, commitAttempts: this.#attempts };
-  }
-
-  /** A merge may have prepared replacements for files that others replaced before it. */
-  async #deleteUnused(committed: readonly DataFile[], io: FileIo): Promise<void> {
-    const used = new Set(committed.map((file) => file.path));
-    await deleteAll(
-      this.#uncommitted.filter((uri) => !used.has(uri)),
-      io,
-    );
-  }
-
-  async #deleteUncommitted(io: FileIo): Promise<void> {
-    await deleteAll(this.#uncommitted.splice(0), io);
-  }
-}
-
-function sizeOf(files: readonly DataFile[]): { rows: number; bytes: number } {
-  return {
-    rows: files.reduce((sum, file) => sum + Number(file.recordCount), 0),
-    bytes: files.reduce((sum, file) => sum + Number(file.sizeBytes), 0),
-  };
-}
-
-async function deleteAll(uris: readonly string[], io: FileIo): Promise<void> {
-  await inParallel(uris, (uri) => io.delete(uri));
-}
-
-/** Random, so that writers that met once do not meet again. */
-async function backOff(attempt: number, signal: AbortSignal): Promise<void> {
-  const mostMs = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempt - 1));
-  await sleep(Math.random() * mostMs, undefined, { signal }).catch(() => {
-    signal.throwIfAborted();
-  });
+function diskFull(error: unknown): EngineError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
+  return new EngineError('UnavailableError', 'the disk of the Iceberg warehouse is full', { cause: error });
 }

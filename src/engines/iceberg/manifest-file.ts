@@ -2,6 +2,7 @@
  * What a manifest list says of one manifest: Iceberg spec, "Manifest Lists". See `data-file.ts` for what a manifest
  * holds.
  */
+import { EngineError } from '../../errors.ts';
 import {
   decodeAvroFile,
   encodeAvroFile,
@@ -132,15 +133,23 @@ function fromRecord(record: AvroRecord): ManifestFile {
     sequenceNumber: (record[fieldKey(515)] as bigint | undefined) ?? 0n,
     minSequenceNumber: (record[fieldKey(516)] as bigint | undefined) ?? 0n,
     addedSnapshotId: record[fieldKey(503)] as bigint,
-    addedFiles: (record[fieldKey(504)] as number | null) ?? 0,
-    existingFiles: (record[fieldKey(505)] as number | null) ?? 0,
-    deletedFiles: (record[fieldKey(506)] as number | null) ?? 0,
-    addedRows: (record[fieldKey(512)] as bigint | null) ?? 0n,
-    existingRows: (record[fieldKey(513)] as bigint | null) ?? 0n,
-    deletedRows: (record[fieldKey(514)] as bigint | null) ?? 0n,
+    addedFiles: told(record[fieldKey(504)] as number | null),
+    existingFiles: told(record[fieldKey(505)] as number | null),
+    deletedFiles: told(record[fieldKey(506)] as number | null),
+    addedRows: told(record[fieldKey(512)] as bigint | null),
+    existingRows: told(record[fieldKey(513)] as bigint | null),
+    deletedRows: told(record[fieldKey(514)] as bigint | null),
     partitions: partitions?.map(summaryOf) ?? null,
     keyMetadata: (record[fieldKey(519)] as Buffer | null | undefined) ?? null,
   };
+}
+
+/** Version 1 let writers leave counts out; without them nobody can tell which manifests are empty. */
+function told<T>(count: T | null): T {
+  if (count === null) {
+    throw new EngineError('UnsupportedError', 'a manifest of the table has no counts; rewrite its manifests');
+  }
+  return count;
 }
 
 function summaryOf(record: AvroRecord): PartitionSummary {

@@ -32,15 +32,23 @@ export function mergeKeyColumns(plan: LoadPlan, mergeKeys: readonly string[]): N
   });
 }
 
-/** @throws EngineError `ValidationError` when a key is null, or two rows have the same */
-export async function checkMergeKeys(session: DuckDbSession, keys: readonly NestedField[]): Promise<void> {
+/**
+ * How many rows there are.
+ *
+ * @throws EngineError `ValidationError` when a key is null, or two rows have the same
+ */
+export async function checkMergeKeys(session: DuckDbSession, keys: readonly NestedField[]): Promise<bigint> {
   const columns = keys.map(castColumn);
   const names = keys.map((key) => key.name).join(', ');
-  const [nulls] = await session.rows(
-    `SELECT count(*) AS rows FROM ${INPUT} AS ${ROWS} WHERE ${columns.map((sql) => `${sql} IS NULL`).join(' OR ')}`,
+  const isNull = columns.map((sql) => `${sql} IS NULL`).join(' OR ');
+  const [counted] = await session.rows(
+    `SELECT count(*) AS rows, count(*) FILTER (${isNull}) AS nulls FROM ${INPUT} AS ${ROWS}`,
   );
-  if (nulls?.['rows'] !== 0n) {
-    throw new EngineError('ValidationError', `${String(nulls?.['rows'])} rows have no value in a merge key (${names})`);
+  if (counted?.['nulls'] !== 0n) {
+    throw new EngineError(
+      'ValidationError',
+      `${String(counted?.['nulls'])} rows have no value in a merge key (${names})`,
+    );
   }
   const [repeated] = await session.rows(
     `SELECT count(*) AS keys FROM (SELECT 1 FROM ${INPUT} AS ${ROWS} GROUP BY ${columns.join(', ')} HAVING count(*) > 1)`,
@@ -51,6 +59,7 @@ export async function checkMergeKeys(session: DuckDbSession, keys: readonly Nest
       `${String(repeated?.['keys'])} merge keys (${names}) occur in more than one row; one row would win by chance`,
     );
   }
+  return counted['rows'] as bigint;
 }
 
 /** The smallest and largest value of each key that has an order; none when there are no rows. */

@@ -10,10 +10,11 @@ import type { DataFile } from './data-file.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { checkMergeKeys, keyRanges, mayHaveKeys, mergeKeyColumns, type KeyRange } from './merge-keys.ts';
 import type { NestedField } from './schema.ts';
-import { checkFieldIds, checkNestedNames, tableRows } from './table-rows.ts';
-import { publishFiles, ROWS } from './write-data-files.ts';
+import { fileFolder } from './table-metadata.ts';
+import { checkFieldIds, checkNestedNames, columnName, tableRows } from './table-rows.ts';
+import { publishFiles, ROWS, type FilePlace } from './write-data-files.ts';
 import { writeParquet } from './write-parquet.ts';
-import { castColumn, dataFolder, INPUT, withScratchFolder } from './written-load.ts';
+import { castColumn, INPUT, withScratchFolder } from './written-load.ts';
 
 /** What a merge does to one file of the table; null when it has none of the keys. */
 type Replacement = readonly DataFile[] | null;
@@ -25,6 +26,7 @@ export class Merge {
   readonly #keys: readonly NestedField[];
   readonly #replacements = new Map<string, Replacement>();
   #ranges: readonly KeyRange[] = [];
+  #hasRows = true;
 
   constructor(plan: LoadPlan, mergeKeys: readonly string[], input: Dataset, duckdb: DuckDbEngine) {
     this.#keys = mergeKeyColumns(plan, mergeKeys);
@@ -34,29 +36,35 @@ export class Merge {
 
   /** @throws EngineError `ValidationError` when the keys are not keys */
   async inspect(session: DuckDbSession): Promise<void> {
-    await checkMergeKeys(session, this.#keys);
+    this.#hasRows = (await checkMergeKeys(session, this.#keys)) > 0n;
     this.#ranges = await keyRanges(session, this.#keys);
   }
 
   /**
    * Which of the files are replaced, and by what.
    *
-   * @param written gets the URI of each new file
+   * @param uncommitted gets the URI of each new file
    */
   async replace(
     plan: LoadPlan,
     live: readonly DataFile[],
-    written: string[],
+    uncommitted: string[],
     signal: AbortSignal,
   ): Promise<{ removed: DataFile[]; added: DataFile[] }> {
+    if (!this.#hasRows) return { removed: [], added: [] };
     const candidates = live.filter((file) => mayHaveKeys(file, this.#ranges));
     const unknown = candidates.filter((file) => !this.#replacements.has(file.path));
-    if (unknown.length > 0 && this.#input.rows > 0) await this.#lookInto(plan, unknown, written, signal);
+    if (unknown.length > 0) await this.#lookInto(plan, unknown, uncommitted, signal);
     const removed = candidates.filter((file) => (this.#replacements.get(file.path) ?? null) !== null);
     return { removed, added: removed.flatMap((file) => this.#replacements.get(file.path) ?? []) };
   }
 
-  async #lookInto(plan: LoadPlan, files: readonly DataFile[], written: string[], signal: AbortSignal): Promise<void> {
+  async #lookInto(
+    plan: LoadPlan,
+    files: readonly DataFile[],
+    uncommitted: string[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const other = files.find((file) => file.format !== 'PARQUET');
     if (other !== undefined) throw new EngineError('UnsupportedError', `merge cannot read ${other.format} data files`);
     checkNestedNames(plan.table.metadata.schemas, plan.schema);
@@ -74,11 +82,14 @@ export class Merge {
         for (const [at, file] of files.entries()) this.#replacements.set(file.path, matched.has(at) ? [] : null);
         if (matched.size === 0) return;
         const old = files.map((file, at) => ({ file, path: paths[at] ?? '' })).filter((_, at) => matched.has(at));
-        const survivors = await this.#writeSurvivors(session, plan, old, scratchFolder);
-        for (const [path, rewritten] of survivors) {
-          written.push(...rewritten.map((file) => file.path));
-          this.#replacements.set(path, rewritten);
-        }
+        const place = {
+          io: plan.table.io,
+          dataFolder: fileFolder(plan.table.metadata, 'data'),
+          scratchFolder,
+          uncommitted,
+        };
+        const survivors = await this.#writeSurvivors(session, plan, old, place);
+        for (const [path, rewritten] of survivors) this.#replacements.set(path, rewritten);
       });
     });
   }
@@ -95,7 +106,7 @@ export class Merge {
   /** What stands after a JOIN of {@link ROWS}: the keys of the new rows, and that they are the same. */
   #keysOfInput(): string {
     const keys = this.#keys.map((key, at) => `${castColumn(key)} AS k${at}`);
-    const same = this.#keys.map((key, at) => `${castColumn(key)} = keys.k${at}`);
+    const same = this.#keys.map((key, at) => `${ROWS}.${columnName(key.id)} = keys.k${at}`);
     return `(SELECT ${keys.join(', ')} FROM ${INPUT} AS ${ROWS}) AS keys ON ${same.join(' AND ')}`;
   }
 
@@ -104,19 +115,18 @@ export class Merge {
     session: DuckDbSession,
     plan: LoadPlan,
     old: readonly { file: DataFile; path: string }[],
-    scratchFolder: string,
+    place: FilePlace,
   ): Promise<Map<string, DataFile[]>> {
     const paths = old.map(({ path }) => path);
-    const columns = plan.schema.fields.map((field) => ({ field, sql: castColumn(field) }));
+    const columns = plan.schema.fields.map((field) => ({ field, sql: `${ROWS}.${columnName(field.id)}` }));
     const written = await writeParquet(session, {
       relation: `${tableRows(paths, plan.schema)} AS ${ROWS} ANTI JOIN ${this.#keysOfInput()}`,
       columns,
       keys: [`${ROWS}.file_index`],
       clustered: true,
-      folder: scratchFolder,
+      folder: place.scratchFolder,
     });
     const indexOf = (file: { keys: (string | null)[] }) => Number(file.keys[0]);
-    const place = { io: plan.table.io, dataFolder: dataFolder(plan), scratchFolder };
     const published = await publishFiles(
       session,
       written,

@@ -8,7 +8,6 @@ import {
   DuckDBScalarFunction,
   HUGEINT,
   INTEGER,
-  type DuckDBBlobValue,
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
@@ -71,7 +70,7 @@ export function registerHashFunctions(session: DuckDbSession): void {
   };
   register('iceberg_hash_long', BIGINT, (value) => murmur3OfLong(value as bigint));
   register('iceberg_hash_decimal', HUGEINT, (unscaled) => murmur3(twosComplement(unscaled as bigint)));
-  register('iceberg_hash_bytes', BLOB, (blob) => murmur3((blob as DuckDBBlobValue).bytes));
+  register('iceberg_hash_bytes', BLOB, (blob) => murmur3((blob as { bytes: Uint8Array }).bytes));
 }
 
 function identityKey(type: PrimitiveType, source: string): PartitionKey {

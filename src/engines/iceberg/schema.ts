@@ -85,6 +85,8 @@ export function isPrimitive(type: IcebergType): type is PrimitiveType {
 /** A column in which every row has at most one value: a primitive, by itself or inside structs. */
 export interface LeafColumn {
   id: number;
+  /** Of the top-level column that it is, or that it is in. */
+  columnId: number;
   /** From the top level down. */
   path: string[];
   type: PrimitiveType;
@@ -96,13 +98,17 @@ export interface LeafColumn {
  * The columns for which files carry statistics. Elements of lists and maps are left out: how many of them a file has
  * says nothing about its rows (the reference implementation keeps no bounds for them either).
  */
-export function leafColumns(struct: StructType, path: string[] = [], required = true): LeafColumn[] {
-  return struct.fields.flatMap((field): LeafColumn[] => {
-    const here = [...path, field.name];
-    const always = required && field.required;
-    if (isPrimitive(field.type)) return [{ id: field.id, path: here, type: field.type, required: always }];
-    return field.type.type === 'struct' ? leafColumns(field.type, here, always) : [];
-  });
+export function leafColumns(struct: StructType): LeafColumn[] {
+  return struct.fields.flatMap((field) => leavesOf(field, { columnId: field.id, path: [], required: true }));
+}
+
+function leavesOf(field: NestedField, around: Pick<LeafColumn, 'columnId' | 'path' | 'required'>): LeafColumn[] {
+  const { columnId } = around;
+  const path = [...around.path, field.name];
+  const required = around.required && field.required;
+  const { id, type } = field;
+  if (isPrimitive(type)) return [{ id, columnId, path, type, required }];
+  return type.type === 'struct' ? type.fields.flatMap((inner) => leavesOf(inner, { columnId, path, required })) : [];
 }
 
 /** The top-level field with this id. */

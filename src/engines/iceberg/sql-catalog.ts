@@ -18,7 +18,7 @@ import {
 import { fileUri, LocalFileIo } from './local-file-io.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
-import { formatTableMetadata, parseTableMetadata, type TableMetadata } from './table-metadata.ts';
+import { fileFolder, formatTableMetadata, parseTableMetadata, type TableMetadata } from './table-metadata.ts';
 import { stagedMetadata } from './staged-table.ts';
 
 export interface SqlCatalogOptions {
@@ -153,6 +153,5 @@ function withLogEntry(metadata: TableMetadata, base: Current): TableMetadata {
 function nextMetadataLocation(metadata: TableMetadata, previous: string | undefined): string {
   const version = /\/(\d+)-[^/]*$/.exec(previous ?? '')?.[1];
   const next = previous === undefined ? 0 : Number(version ?? 0) + 1;
-  const folder = metadata.properties?.['write.metadata.path'] ?? `${metadata.location}/metadata`;
-  return `${folder}/${String(next).padStart(5, '0')}-${randomUUID()}.metadata.json`;
+  return `${fileFolder(metadata, 'metadata')}/${String(next).padStart(5, '0')}-${randomUUID()}.metadata.json`;
 }

@@ -14,7 +14,6 @@ export function stagedMetadata(table: NewTable, location: string, uuid: string):
     { action: 'set-default-spec', 'spec-id': -1 },
     { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
     { action: 'set-default-sort-order', 'sort-order-id': -1 },
-    { action: 'set-properties', updates: table.properties },
   ];
   return applyUpdates(undefined, updates, Date.now());
 }

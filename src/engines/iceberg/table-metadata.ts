@@ -110,6 +110,16 @@ export function defaultSpec(metadata: TableMetadata): PartitionSpec {
   return spec;
 }
 
+/** URI of the folder for new files of a kind (`write.data.path`, `write.metadata.path`), without a slash at the end. */
+export function fileFolder(metadata: TableMetadata, kind: 'data' | 'metadata'): string {
+  const folder = metadata.properties?.[`write.${kind}.path`] ?? `${withoutSlash(metadata.location)}/${kind}`;
+  return withoutSlash(folder);
+}
+
+function withoutSlash(uri: string): string {
+  return uri.replace(/\/+$/, '');
+}
+
 /** The snapshot that `main` points to. */
 export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
   const id = metadata['current-snapshot-id'];

@@ -8,14 +8,21 @@ import { quoteLiteral } from '../duckdb/quote.ts';
 import { duckDbTypeOf } from './duckdb-types.ts';
 import { isPrimitive, type IcebergType, type Schema, type StructType } from './schema.ts';
 
-/** What stands after FROM; has the virtual column `file_index`, the position in `paths`. */
+/**
+ * What stands after FROM. Columns are named by {@link columnName}, so that none hides DuckDB's own `file_index`, the
+ * position in `paths`.
+ */
 export function tableRows(paths: readonly string[], schema: StructType): string {
   const columns = schema.fields.map((field) => {
     const type = quoteLiteral(duckDbTypeOf(field.type));
-    return `${field.id}: {name: ${quoteLiteral(field.name)}, type: ${type}, default_value: NULL}`;
+    return `${field.id}: {name: ${quoteLiteral(columnName(field.id))}, type: ${type}, default_value: NULL}`;
   });
   const files = paths.map(quoteLiteral).join(', ');
   return `read_parquet([${files}], schema = MAP {${columns.join(', ')}}, hive_partitioning = false)`;
+}
+
+export function columnName(fieldId: number): string {
+  return `c${fieldId}`;
 }
 
 /** @throws EngineError `UnsupportedError` for files without field ids, whose columns would all read as NULL */

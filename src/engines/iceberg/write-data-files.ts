@@ -12,7 +12,7 @@ import type { IcebergValue } from './value.ts';
 import { writeParquet, type ParquetColumn, type WrittenFile } from './write-parquet.ts';
 
 /** Alias under which the SQL of columns and keys finds the rows. */
-export const ROWS = 'r';
+export const ROWS = 'source_rows';
 
 export interface RowsToWrite {
   /** A table, view or subquery; {@link ROWS} is its alias. */
@@ -26,6 +26,8 @@ export interface FilePlace {
   dataFolder: string;
   /** Local, empty, ending with `/`. */
   scratchFolder: string;
+  /** Gets the URI of each file, before there is one. */
+  uncommitted: string[];
 }
 
 /** @param sourceSql SQL of a column by its name, of its type in the table */
@@ -80,6 +82,7 @@ export async function publishFiles(
     const at = { uri, partition: partitionOf(file), nanCounts: nanCounts.get(file) ?? new Map<number, bigint>() };
     return describeDataFile(file, at, struct);
   });
+  place.uncommitted.push(...named.map(({ uri }) => uri));
   await place.io.publish(named.map(({ file, uri }) => ({ localPath: file.localPath, uri })));
   return described;
 }

@@ -12,7 +12,7 @@ import { summarizePartitions } from './partition-summary.ts';
 import type { BoundPartitionField, PartitionSpec } from './partition-spec.ts';
 import type { Schema } from './schema.ts';
 import { summarize } from './snapshot-summary.ts';
-import { currentSnapshot, type Snapshot, type TableMetadata } from './table-metadata.ts';
+import { currentSnapshot, fileFolder, type Snapshot, type TableMetadata } from './table-metadata.ts';
 
 /** What manifests are written for. */
 export interface TableShape {
@@ -47,7 +47,7 @@ export async function writeSnapshot(
   const parent = currentSnapshot(base);
   const id = newSnapshotId(base);
   const sequenceNumber = base['last-sequence-number'] + 1n;
-  const folder = base.properties?.['write.metadata.path'] ?? `${base.location}/metadata`;
+  const folder = fileFolder(base, 'metadata');
   const commit = randomUUID();
   const writeManifest = async (entries: ManifestEntry[], number: number): Promise<ManifestFile> => {
     const path = `${folder}/${commit}-m${number}.avro`;

@@ -8,6 +8,7 @@ import type { DataFile } from './data-file.ts';
 import { duckDbTypeOf, inputTypeOf, type InputColumn } from './duckdb-types.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { leafColumns, type NestedField } from './schema.ts';
+import { fileFolder } from './table-metadata.ts';
 import { ROWS, writePartitioned } from './write-data-files.ts';
 
 /** The view of a session that has the rows. */
@@ -16,7 +17,10 @@ export const INPUT = 'input';
 /** The columns of a dataset, with the Iceberg types they become. */
 export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal: AbortSignal): Promise<InputColumn[]> {
   return duckdb.withSession({ signal, inputs: { [INPUT]: input } }, async (session) => {
-    const result = await session.connection.run(`SELECT * FROM ${INPUT} LIMIT 0`);
+    const nothing = `SELECT * FROM ${INPUT} LIMIT 0`;
+    // The session tells what is wrong with the files, if anything is; the connection tells the types.
+    await session.run(nothing);
+    const result = await session.connection.run(nothing);
     const types = result.columnTypes();
     return result.columnNames().map((name, at): InputColumn => {
       const type = types[at];
@@ -26,29 +30,30 @@ export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal
   });
 }
 
-/** Where a plan's data files go: Iceberg's `write.data.path`, or below the table's location. */
-export function dataFolder(plan: LoadPlan): string {
-  const { metadata } = plan.table;
-  return metadata.properties?.['write.data.path'] ?? `${metadata.location}/data`;
+export interface LoadToWrite {
+  plan: LoadPlan;
+  input: Dataset;
+  /** Gets the URI of each file. */
+  uncommitted: string[];
+  signal: AbortSignal;
 }
 
 /**
- * Writes all rows, then lets `inspect` look at them in the same session.
+ * Writes all rows, after `inspect` looked at them in the same session.
  *
  * @throws EngineError `ValidationError` when a column that the table requires has no value in some row
  */
 export async function writeLoad(
-  plan: LoadPlan,
-  input: Dataset,
+  { plan, input, uncommitted, signal }: LoadToWrite,
   duckdb: DuckDbEngine,
-  signal: AbortSignal,
   inspect: (session: DuckDbSession) => Promise<void>,
 ): Promise<DataFile[]> {
   return withScratchFolder(plan, async (scratchFolder) => {
     const session = { signal, inputs: { [INPUT]: input }, writable: [scratchFolder], readable: [scratchFolder] };
     return duckdb.withSession(session, async (open) => {
       await inspect(open);
-      const place = { io: plan.table.io, dataFolder: dataFolder(plan), scratchFolder };
+      const dataFolder = fileFolder(plan.table.metadata, 'data');
+      const place = { io: plan.table.io, dataFolder, scratchFolder, uncommitted };
       const columns = plan.columns.map((field) => ({ field, sql: castColumn(field) }));
       const byName = new Map(plan.schema.fields.map((field) => [field.name, field]));
       const present = new Set(plan.columns.map((field) => field.name));
