@@ -18,16 +18,22 @@ const TYPE_BY_KIND: Readonly<Record<string, EngineErrorType>> = {
 const DISK_FULL = /no space left|failed to offload|max_temp_directory_size|disk quota/i;
 const MEMORY_FULL = /out of memory|could not allocate|bad_alloc/i;
 
-/**
- * What a session throws for what DuckDB threw; something that is not DuckDB's comes back as it was.
- *
- * @param hiddenFolders ending with `/`; in the message a file in them is shown by its name only
- */
-export function duckDbError(thrown: unknown, hiddenFolders: readonly string[]): unknown {
+/** Where DuckDB shows the line of SQL that it means. */
+const EXCERPT = /\n+LINE (\d+): [^]*$/;
+
+/** What a session knows of itself when a statement fails. */
+export interface FailedStatement {
+  sql: string;
+  /** Ending with `/`; in messages a file in them is shown by its name only. */
+  hiddenFolders: readonly string[];
+}
+
+/** What a session throws for what DuckDB threw; something that is not DuckDB's comes back as it was. */
+export function duckDbError(thrown: unknown, statement: FailedStatement): unknown {
   if (thrown instanceof EngineError) return thrown;
   const kind = /^([A-Za-z][A-Za-z ]*?) Error: /.exec(messageOf(thrown))?.[1];
   if (kind === undefined) return thrown;
-  const message = withoutPaths(messageOf(thrown), hiddenFolders);
+  const message = withoutPaths(messageOf(thrown), statement);
   if (DISK_FULL.test(message)) {
     return new EngineError(
       'UnavailableError',
@@ -43,11 +49,12 @@ export function duckDbError(thrown: unknown, hiddenFolders: readonly string[]): 
   return new EngineError(TYPE_BY_KIND[kind] ?? 'ValidationError', message.slice(0, MAX_MESSAGE_LENGTH));
 }
 
-function withoutPaths(message: string, hiddenFolders: readonly string[]): string {
-  const longestFirst = [...new Set(hiddenFolders)]
-    .filter((folder) => folder !== '/')
-    .sort((a, b) => b.length - a.length);
-  return longestFirst.reduce((text, folder) => text.replaceAll(folder, '…/'), message);
+/** An excerpt of a line with paths goes altogether: DuckDB cuts it anywhere, so the rest of a path may look like none. */
+function withoutPaths(message: string, { sql, hiddenFolders }: FailedStatement): string {
+  const folders = [...new Set(hiddenFolders)].filter((folder) => folder !== '/').sort((a, b) => b.length - a.length);
+  const excerpted = sql.split('\n')[Number(EXCERPT.exec(message)?.[1]) - 1] ?? '';
+  const told = folders.some((folder) => excerpted.includes(folder)) ? message.replace(EXCERPT, '') : message;
+  return folders.reduce((text, folder) => text.replaceAll(folder, '…/'), told);
 }
 
 function firstLine(message: string): string {

@@ -71,7 +71,7 @@ export class OpenSession implements DuckDbSession {
   }
 
   describe(sql: string): Promise<SelectShape> {
-    return this.#guarded(async () => {
+    return this.#guarded(sql, async () => {
       const prepared = await this.connection.prepare(sql);
       const shape = {
         columns: Array.from({ length: prepared.columnCount }, (_, index) => ({
@@ -112,11 +112,11 @@ export class OpenSession implements DuckDbSession {
     parameters: BoundValues | undefined,
     read: (result: DuckDBMaterializedResult) => Promise<T>,
   ): Promise<T> {
-    return this.#guarded(() => this.connection.run(sql, parameters).then(read));
+    return this.#guarded(sql, () => this.connection.run(sql, parameters).then(read));
   }
 
   /** Runs one thing that `close` waits for; after an abort its outcome does not matter. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+  async #guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted();
     const running = work();
     this.#running.add(running);
@@ -126,7 +126,7 @@ export class OpenSession implements DuckDbSession {
       return answer;
     } catch (error) {
       this.#signal.throwIfAborted();
-      throw duckDbError(error, this.#surroundings.hiddenFolders);
+      throw duckDbError(error, { sql, hiddenFolders: this.#surroundings.hiddenFolders });
     }
   }
 
