@@ -57,7 +57,7 @@ export function runReading(database: Database) {
   };
   return {
     /**
-     * A new run, RUNNING. CONFLICT when a run of the same root is open, and for `limit` with `reject` when as many
+     * A new run, RUNNING. CONFLICT when a run of the same root is open, or has completed before a retry, and for `limit` with `reject` when as many
      * runs of the pipeline are open as may be.
      */
     async insert(run: NewRun): Promise<Insertion> {
@@ -83,8 +83,10 @@ export function runReading(database: Database) {
           })
           .onConflictDoNothing()
           .returning();
-        if (inserted !== undefined) return { outcome: 'inserted', run: inserted };
-        return whyNotInserted(tx, run);
+        if (inserted === undefined) return whyNotInserted(tx, run);
+        // Looked up after the insert, which has waited for an earlier run of the root that was just being closed.
+        if (retryOf !== undefined) await refuseCompletedRoot(tx, run.rootExecutionId);
+        return { outcome: 'inserted', run: inserted };
       });
     },
 
@@ -213,6 +215,12 @@ async function refuseAtLimit(transaction: Database, run: NewRun, maxRuns: number
   if ((counted?.total ?? 0) >= maxRuns) {
     throw new ServiceError('CONFLICT', `${run.pipelineName} has ${maxRuns} open runs already, its max_runs`);
   }
+}
+
+async function refuseCompletedRoot(transaction: Database, rootExecutionId: string): Promise<void> {
+  const completed = await runReading(transaction).completedOfRoot(rootExecutionId);
+  if (completed === undefined) return;
+  throw new ServiceError('CONFLICT', `${completed} has completed: nothing is left to retry`);
 }
 
 async function whyNotInserted(transaction: Database, run: NewRun): Promise<Insertion> {

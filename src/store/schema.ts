@@ -133,6 +133,7 @@ export const runs = pgTable(
       .on(t.pipelineId, t.submittedAt)
       .where(sql`status = 'RUNNING'`),
     index('runs_finished').on(t.finishedAt),
+    index('runs_of_root').on(t.rootExecutionId),
     /** At most one run of a chain of retries is open at a time. */
     uniqueIndex('runs_one_open_per_root')
       .on(t.rootExecutionId)

@@ -32,10 +32,10 @@ export function databaseAway(cause: unknown): ServiceError {
   return failure;
 }
 
-/** Whether the database itself refused: its connection is still good. */
+/** The SQLSTATE, when the database itself refused: its connection is still good. `EPIPE` is none. */
 export function sqlState(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return undefined;
-  return /^[0-9A-Z]{5}$/.test(thrown.code) ? thrown.code : undefined;
+  if (!(thrown instanceof Error) || !('severity' in thrown) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
 /** Why the database could not be opened, in words: without the statement, and with what stands behind `localhost`. */

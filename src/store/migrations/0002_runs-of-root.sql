@@ -1,0 +1,1 @@
+CREATE INDEX "runs_of_root" ON "runs" USING btree ("root_execution_id");
