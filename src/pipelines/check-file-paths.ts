@@ -1,0 +1,44 @@
+import { resolveWritablePath, type FileRoots } from '../engines/sources/file-roots.ts';
+import { EngineError } from '../errors.ts';
+import type { DocumentParts } from '../schemas/document-parts.ts';
+import type { Fault } from '../schemas/fault.ts';
+
+/**
+ * Faults of paths that lead out of `FILE_ROOTS` as they stand in the document; the activity looks again at what they
+ * name then, links followed. Whether there is a file yet is left to the run.
+ *
+ * @param skip paths that have a fault already, or are only known when a run gives their parameters
+ */
+export async function checkFilePaths(
+  { sources, sinks }: DocumentParts,
+  roots: FileRoots,
+  skip: (path: string) => boolean,
+): Promise<Fault[]> {
+  const written = [
+    ...Array.from(sources, ([name, source]) => ({ at: `definition.sources.${name}.path`, part: source })),
+    ...Array.from(sinks, ([name, { whole }]) => ({ at: `definition.sinks.${name}.path`, part: whole })),
+  ];
+  const faults: Fault[] = [];
+  for (const { at, part } of written) {
+    if (part?.type !== 'file' || skip(at)) continue;
+    const message = await faultOf(part.path, roots);
+    if (message !== undefined) faults.push({ path: at, message });
+  }
+  return faults;
+}
+
+async function faultOf(path: string, roots: FileRoots): Promise<string | undefined> {
+  // What a glob finds lies below the folder before its first wildcard.
+  const parts = path.split('/');
+  const wildcard = parts.findIndex((part) => /[*?[\]{}]/.test(part));
+  const fixed = wildcard < 0 ? path : [...parts.slice(0, wildcard), 'any'].join('/');
+  try {
+    await resolveWritablePath(fixed, roots);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.type !== 'PermissionDeniedError') return undefined;
+    return roots.roots.length === 0
+      ? 'files cannot be used: FILE_ROOTS names no folders that pipelines may use'
+      : `expected a path within the folders that pipelines may use (FILE_ROOTS), got ${path}`;
+  }
+}

@@ -1,0 +1,74 @@
+/** Which engines a document may name here: what is not configured is refused when it is registered (spec section 4). */
+import type { DocumentParts } from '../schemas/document-parts.ts';
+import type { Fault } from '../schemas/fault.ts';
+
+/** Whether the service can drive each of them, as built and as configured. */
+export interface EngineAvailability {
+  spark: boolean;
+  airflow: boolean;
+  flink: boolean;
+  dbt: boolean;
+  icebergRest: boolean;
+  s3: boolean;
+}
+
+/** Of this version: everything is done by what is built in. */
+export const BUILT_IN_ONLY: EngineAvailability = {
+  spark: false,
+  airflow: false,
+  flink: false,
+  dbt: false,
+  icebergRest: false,
+  s3: false,
+};
+
+/** This version has no client for these; the variables are what will configure them. */
+const NOT_CONFIGURED = {
+  spark:
+    'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE will name it, which this version cannot use yet',
+  airflow: 'airflow is not configured: AIRFLOW_URL will name it, which this version cannot use yet',
+  flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL will name it, which this version cannot use yet',
+  dbt: 'dbt is not configured: this version cannot run it yet',
+  s3: 's3:// is not configured: S3_ENDPOINT will name it, which this version cannot use yet; expected a local path',
+} as const satisfies Partial<Record<keyof EngineAvailability, string>>;
+
+const READERS_TO_COME = {
+  api: 'sources of type api are not available in this version; expected file or jdbc',
+  iceberg: 'sources of type iceberg are not available in this version; expected file or jdbc',
+} as const;
+
+export function checkEngines(parts: DocumentParts, available: EngineAvailability): Fault[] {
+  return [
+    ...Array.from(parts.sources).flatMap(([name, source]) => {
+      const path = `definition.sources.${name}`;
+      if (source?.type === 'file') return faultOfPath(`${path}.path`, source.path, available);
+      if (source?.type === 'spark') return faultOf(`${path}.type`, 'spark', available);
+      return source?.type === 'api' || source?.type === 'iceberg'
+        ? [{ path: `${path}.type`, message: READERS_TO_COME[source.type] }]
+        : [];
+    }),
+    ...parts.transformations.flatMap(({ whole }, index) =>
+      whole === undefined || whole.engine === 'sql'
+        ? []
+        : faultOf(`definition.transformations.${index}.engine`, whole.engine, available),
+    ),
+    ...Array.from(parts.sinks).flatMap(([name, { whole }]) =>
+      whole?.type === 'file' ? faultOfPath(`definition.sinks.${name}.path`, whole.path, available) : [],
+    ),
+    ...(parts.orchestration?.compute === 'spark'
+      ? faultOf('definition.orchestration.compute', 'spark', available)
+      : []),
+  ];
+}
+
+function faultOf(path: string, engine: keyof typeof NOT_CONFIGURED, available: EngineAvailability): Fault[] {
+  return available[engine] ? [] : [{ path, message: NOT_CONFIGURED[engine] }];
+}
+
+function faultOfPath(path: string, written: string, available: EngineAvailability): Fault[] {
+  if (/^s3[an]?:\/\//i.test(written)) return faultOf(path, 's3', available);
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(written)?.[1];
+  return scheme === undefined || scheme.toLowerCase() === 'file'
+    ? []
+    : [{ path, message: `expected a local path, got one that starts with ${scheme}://` }];
+}
