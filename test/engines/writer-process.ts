@@ -1,0 +1,47 @@
+/**
+ * A process that loads into a table, as a worker does: `node writer-process.ts '<WriterOrders as JSON>'`. Prints the
+ * name of each load when it is committed, one a line.
+ */
+import path from 'node:path';
+import type { Dataset } from '../../src/engines/dataset.ts';
+import { DuckDbEngine } from '../../src/engines/duckdb/duckdb-engine.ts';
+import { loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
+import { SqlCatalog } from '../../src/engines/iceberg/sql-catalog.ts';
+
+export interface WriterOrders {
+  catalogFile: string;
+  warehouse: string;
+  /** For this process alone. */
+  spillFolder: string;
+  table: string;
+  partitionBy: string[];
+  loads: { loadName: string; input: Dataset }[];
+}
+
+const orders = JSON.parse(process.argv[2] ?? '') as WriterOrders;
+const catalog = new SqlCatalog({ file: orders.catalogFile, name: 'matih', warehouse: orders.warehouse });
+const duckdb = new DuckDbEngine({
+  memoryLimitBytes: 256 * 1024 * 1024,
+  threads: 1,
+  spillFolder: path.resolve(orders.spillFolder),
+});
+for (const { loadName, input } of orders.loads) {
+  const { table, partitionBy } = orders;
+  // A worker tries a load again whose commits others were always quicker than; so does this.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await loadToIceberg(
+        { loadName, table, mode: 'append', mergeKeys: [], partitionBy, schemaEvolution: 'none', input },
+        { catalog, duckdb },
+        { signal: AbortSignal.timeout(120_000), log: () => undefined, progress: () => undefined },
+      );
+      break;
+    } catch (thrown) {
+      if (attempt === 3 || !(thrown instanceof Error && 'retryable' in thrown && thrown.retryable === true))
+        throw thrown;
+    }
+  }
+  process.stdout.write(`${loadName}\n`);
+}
+await catalog.close();
+await duckdb.close();
