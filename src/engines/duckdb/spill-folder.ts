@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { EngineError } from '../../errors.ts';
 
 const LOCK_SUFFIX = '.lock';
+const MAX_ATTEMPTS = 10;
 
 /**
  * This process's own folder for intermediate results, and the end of those that killed processes left.
@@ -25,7 +27,7 @@ export class SpillFolder {
   static async open(root: string): Promise<SpillFolder> {
     await mkdir(root, { recursive: true, mode: 0o700 });
     await removeLeftovers(root);
-    for (;;) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const path = join(root, randomUUID());
       const lock = tryLock(path + LOCK_SUFFIX);
       // A process that swept between the file's making and its locking took it for a leftover: take another name.
@@ -37,6 +39,10 @@ export class SpillFolder {
       await mkdir(path, { mode: 0o700 });
       return new SpillFolder(path, lock);
     }
+    throw new EngineError(
+      'UnavailableError',
+      'the spill folder cannot be locked; does its file system have file locks?',
+    );
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dataset } from '../../../src/engines/dataset.ts';
-import type { DuckDbSession } from '../../../src/engines/duckdb/duckdb-engine.ts';
+import { DuckDbEngine, type DuckDbSession } from '../../../src/engines/duckdb/duckdb-engine.ts';
 import { runSql } from '../../../src/engines/duckdb/run-sql.ts';
 import { EngineFixture } from '../../support/engine-fixture.ts';
 
@@ -104,14 +104,15 @@ describe('a session, when SQL got into it unseen, holds it in', () => {
   });
 
   test("another session's spill", async () => {
-    await inSession(async (other) => {
-      await other.run(
-        'CREATE TABLE big AS SELECT range AS x, hash(range) AS h, hash(range + 1) AS i FROM range(20000000)',
-      );
+    const options = { memoryLimitBytes: 64 * 1024 * 1024, threads: 2, spillFolder: `${fixture.folder}/spill` };
+    const neighbour = new DuckDbEngine(options);
+    await neighbour.withSession({ signal: fixture.context.signal }, async (other) => {
+      await other.run('CREATE TABLE big AS SELECT hash(range) AS h, hash(range + 1) AS i FROM range(5000000)');
       const spilled = await spilledFiles();
       expect(spilled).not.toEqual([]);
       for (const file of spilled) {
         for (const sql of [
+          `SELECT * FROM read_text('${file}')`,
           `SELECT * FROM read_blob('${file}')`,
           `SELECT * FROM glob('${file}*')`,
           `COPY (SELECT 1 AS x) TO '${file}' (FORMAT parquet, USE_TMP_FILE false)`,
@@ -122,6 +123,7 @@ describe('a session, when SQL got into it unseen, holds it in', () => {
         }
       }
     });
+    await neighbour.close();
   });
 
   test('one session leaves nothing to the next', async () => {

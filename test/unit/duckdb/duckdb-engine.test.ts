@@ -9,7 +9,7 @@ import { DuckDbEngine } from '../../../src/engines/duckdb/duckdb-engine.ts';
 const MEBIBYTE = 1024 * 1024;
 const CROSS_JOIN = 'SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range + b.range) % 7 = 3';
 /** Does not look whether it was interrupted until it is done, in several seconds. */
-const ONE_LONG_CALL = "SELECT levenshtein(repeat('a', 30000), repeat('b', 30000))";
+const ONE_LONG_CALL = "SELECT levenshtein(repeat('a', 25000), repeat('b', 25000))";
 
 let folder: string;
 let engines: DuckDbEngine[];
@@ -34,7 +34,8 @@ const never = new AbortController().signal;
 
 /** Bytes that all sessions have on disk. */
 async function spilledBytes(): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  // A session may end while its folder is listed.
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.lock'));
   const sizes = await Promise.all(
     files.map(async (file) => (await stat(join(file.parentPath, file.name)).catch(() => undefined))?.size ?? 0),
@@ -53,11 +54,11 @@ describe('a session, when its query needs more than its memory', () => {
       session.rowsJson(
         `SELECT count(*)::INT AS n, bool_and(h >= before) AS sorted FROM (
            SELECT h, lag(h) OVER () AS before FROM (
-             SELECT hash(range) AS h, repeat('x', 40) AS padding FROM range(4000000) ORDER BY h, padding))`,
+             SELECT hash(range) AS h, repeat('x', 40) AS padding FROM range(1500000) ORDER BY h, padding))`,
       ),
     );
     clearInterval(timer);
-    expect(rows).toEqual([{ n: 4000000, sorted: true }]);
+    expect(rows).toEqual([{ n: 1500000, sorted: true }]);
     expect(mostBytes).toBeGreaterThan(16 * MEBIBYTE);
     expect(await spilledBytes()).toBe(0);
     const [own] = (await readdir(folder)).filter((name) => !name.endsWith('.lock'));
@@ -140,14 +141,23 @@ describe('sessions, when there are more than there is memory for', () => {
   });
 
   test('all of them together keep to the limit', async () => {
-    const limits = await Promise.all(
-      Array.from({ length: 8 }, () =>
-        engineOf(1024 * MEBIBYTE).withSession({ signal: never }, (session) =>
-          session.rowsJson("SELECT current_setting('memory_limit') AS at_most"),
-        ),
+    const engine = engineOf(1024 * MEBIBYTE);
+    const limitsOfOpen: unknown[] = [];
+    let mostOpen = 0;
+    await Promise.all(
+      Array.from({ length: 12 }, () =>
+        engine.withSession({ signal: never }, async (session) => {
+          const [row] = await session.rowsJson("SELECT current_setting('memory_limit') AS at_most");
+          limitsOfOpen.push(row?.['at_most']);
+          mostOpen = Math.max(mostOpen, limitsOfOpen.length);
+          await session.run('SELECT count(*) FROM range(10000000)');
+          expect(new Set(limitsOfOpen)).toEqual(new Set(['256.0 MiB']));
+          limitsOfOpen.pop();
+        }),
       ),
     );
-    expect(new Set(limits.map(([row]) => row?.['at_most']))).toEqual(new Set(['256.0 MiB']));
+    expect(mostOpen).toBeGreaterThan(1);
+    expect(mostOpen).toBeLessThanOrEqual(4);
   });
 
   test('one that is aborted while it waits leaves the line', async () => {
@@ -187,7 +197,7 @@ describe('the spill folder, when processes come and go', () => {
       const { DuckDbEngine } = await import(${JSON.stringify(new URL('../../../src/engines/duckdb/duckdb-engine.ts', import.meta.url).href)});
       const engine = new DuckDbEngine({ memoryLimitBytes: ${64 * MEBIBYTE}, threads: 2, spillFolder: ${JSON.stringify(folder)} });
       await engine.withSession({ signal: new AbortController().signal }, async (session) => {
-        await session.run('CREATE TABLE big AS SELECT hash(range) AS h, hash(range + 1) AS i FROM range(10000000)');
+        await session.run('CREATE TABLE big AS SELECT hash(range) AS h, hash(range + 1) AS i FROM range(5000000)');
         console.log('spilled');
         await new Promise((resolve) => setTimeout(resolve, 60_000));
       });`;
