@@ -56,7 +56,7 @@ export async function findRaggedLine(
   const { types: _types, columns: _columns, all_varchar: _all, union_by_name: _union, ...dialect } = options;
   for (const file of files) {
     const header = await headerLine(file.path, Number(options['skip']), encodingOf(options));
-    const count = countFields(header ?? '', String(options['delim']), String(options['quote']));
+    const count = countFields(header ?? '', textOf(options['delim'], ','), textOf(options['quote'], '"'));
     const columns = Object.fromEntries(Array.from({ length: count }, (_, at) => [`column${at}`, 'VARCHAR']));
     await session.run(
       `SELECT count(*) FROM ${readerCall('read_csv', [file.path], { ...dialect, auto_detect: false, columns })}`,
@@ -65,5 +65,9 @@ export async function findRaggedLine(
 }
 
 function encodingOf(options: ReaderOptions): string {
-  return typeof options['encoding'] === 'string' ? options['encoding'] : 'utf-8';
+  return textOf(options['encoding'], 'utf-8');
+}
+
+function textOf(value: unknown, fallback: string): string {
+  return typeof value === 'string' ? value : fallback;
 }

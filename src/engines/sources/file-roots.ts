@@ -98,10 +98,14 @@ async function realFile(
   roots: RealRoots,
   skipFolders = false,
 ): Promise<string | undefined> {
-  const path = await realpath(absolute).catch((error: unknown) => missingOr(error, shown));
+  const path = await realpath(absolute).catch((error: unknown) => {
+    absentOr(error, shown);
+  });
   if (path === undefined) return undefined;
   assertInside(path, shown, roots);
-  const found = await stat(path).catch((error: unknown) => missingOr(error, shown));
+  const found = await stat(path).catch((error: unknown) => {
+    absentOr(error, shown);
+  });
   if (found?.isDirectory() === true) {
     if (skipFolders) return undefined;
     throw new EngineError(
@@ -114,9 +118,10 @@ async function realFile(
   return found === undefined ? undefined : path;
 }
 
-function missingOr(error: unknown, shown: string): undefined {
+/** Nothing by that name is an answer; every other failure is told. */
+function absentOr(error: unknown, shown: string): void {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return;
   if (code === 'EACCES' || code === 'EPERM') {
     throw new EngineError('PermissionDeniedError', `${shown}: the service may not read it (${code})`);
   }
