@@ -1,5 +1,6 @@
 /** `npm start`: the API and all workers in one process, with embedded defaults for whatever is not configured. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +20,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { scrape } from './metrics/scrape.ts';
 import { createLogNotifier } from './notify/notifier.ts';
+import { BUILT_IN_ONLY } from './pipelines/engine-availability.ts';
 import { PipelineRegistry } from './pipelines/registry.ts';
 import { PipelineRuns } from './pipelines/pipeline-runs.ts';
 import { Reconciler } from './pipelines/reconciler.ts';
@@ -56,11 +58,7 @@ class Cleanup {
   }
 }
 
-async function serve(
-  config: Config,
-  logger: Logger,
-  cleanup: Cleanup,
-): Promise<{ url: string; failed: Promise<void> }> {
+async function serve(config: Config, logger: Logger, cleanup: Cleanup): Promise<{ failed: Promise<void> }> {
   if (config.open) {
     logger.warn('OPEN: anyone on this machine may do anything; set AUTH_JWKS_URL or AUTH_JWT_SECRET to require tokens');
   }
@@ -86,6 +84,9 @@ async function serve(
 
   const metrics = createMetrics();
   const calls = createTemporalCalls(connection.connection, connection.client);
+  if (!config.stagingUri.startsWith('file:')) {
+    throw new StartupError(`STAGING_URI ${config.stagingUri}: this version stages in local folders only (file:///…)`);
+  }
   const staging = new Staging(fileURLToPath(config.stagingUri));
   const duckdb = new DuckDbEngine({
     memoryLimitBytes: config.duckdb.memoryLimitBytes,
@@ -102,16 +103,8 @@ async function serve(
   const { fileRoots } = config;
   const roots = { roots: fileRoots, base: fileRoots === 'any' ? process.cwd() : (fileRoots[0] ?? process.cwd()) };
 
-  const http = createServer();
-  const { host, port } = config.http;
-  await new Promise<void>((listening, failed) => {
-    http.once('error', (error) => {
-      failed(new StartupError(`PORT ${port} on ${host} cannot be listened on: ${error.message}`));
-    });
-    http.listen(port, host, listening);
-  });
-  const address = http.address();
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${typeof address === 'object' ? address?.port : port}`;
+  /** Known once the API listens; nothing needs it before. */
+  let url = config.http.publicUrl ?? '';
 
   const launcher = createRunLauncher(calls, store, metrics);
   const closer = createRunCloser(store, metrics);
@@ -138,9 +131,10 @@ async function serve(
         notifier: createLogNotifier(logger),
         store,
         loadRun,
-        publicUrl: config.http.publicUrl ?? url,
+        publicUrl: () => config.http.publicUrl ?? url,
       }),
     },
+    logger,
     recorder: createRunRecorder({
       store,
       metrics,
@@ -171,7 +165,7 @@ async function serve(
 
   const app = createApp({
     runs: new PipelineRuns({ store, temporal: calls, launcher, closer, heartbeatTimeoutMs }),
-    registry: new PipelineRegistry(store, { roots, ...config }),
+    registry: new PipelineRegistry(store, { engines: BUILT_IN_ONLY, roots }),
     store,
     auth: config.auth,
     metrics,
@@ -182,7 +176,8 @@ async function serve(
     },
     readiness: () => readiness({ store, temporal: calls }),
   });
-  http.on('request', app);
+  const http = createServer(app);
+  url = await listen(http, config.http);
   cleanup.add(
     () =>
       new Promise((closed) => {
@@ -191,7 +186,18 @@ async function serve(
       }),
   );
   logger.info({ url, dataDir: resolve(dataDir), temporal: temporal.address, temporalUi: temporal.uiUrl }, 'ready');
-  return { url, failed: workers.finished };
+  return { failed: workers.finished };
+}
+
+async function listen(http: Server, { host, port }: Config['http']): Promise<string> {
+  await new Promise<void>((listening, failed) => {
+    http.once('error', (error) => {
+      failed(new StartupError(`PORT ${port} on HOST ${host} cannot be listened on: ${error.message}`));
+    });
+    http.listen(port, host, listening);
+  });
+  const address = http.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 let config: Config;
@@ -213,6 +219,7 @@ function stop(exitCode: number): Promise<void> {
       logger.error('not stopped in time; ending');
       process.exit(exitCode === 0 ? 1 : exitCode);
     }, STOP_WITHIN_MS).unref();
+    await started.catch(() => undefined);
     await cleanup.run(logger);
     logger.info('stopped');
     process.exit(exitCode);
@@ -227,8 +234,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+// A signal that comes while the service starts is obeyed once it is there to be stopped in order.
+const started = serve(config, logger, cleanup);
 try {
-  const service = await serve(config, logger, cleanup);
+  const service = await started;
   service.failed.catch((error: unknown) => {
     logger.fatal({ reason: messageOf(error) }, 'a worker failed');
     void stop(1);

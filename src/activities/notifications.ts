@@ -17,7 +17,7 @@ export interface NotificationDependencies {
   store: Store;
   loadRun: RunLoader;
   /** Where people look further, without a trailing slash. */
-  publicUrl: string;
+  publicUrl: () => string;
 }
 
 const SEVERITIES: Record<NotificationKind, Severity> = {
@@ -48,7 +48,7 @@ export function createNotificationActivities(dependencies: NotificationDependenc
         facts: {
           pipeline: run.document.name,
           executionId,
-          url: `${publicUrl}/v1/pipelines/workflows/${encodeURIComponent(run.row.workflowId)}/status`,
+          url: `${publicUrl()}/v1/pipelines/workflows/${encodeURIComponent(run.row.workflowId)}/status`,
           ...(quality && { score: quality.score }),
           ...(reason !== undefined && { reason }),
         },

@@ -10,13 +10,13 @@ import type { PageOf } from '../store/page.ts';
 import type { PipelineRow, PipelineSummaryRow } from '../store/pipelines.ts';
 import type { Store } from '../store/store.ts';
 import type { Actor } from './actor.ts';
-import { validateDocument, type DocumentEnvironment } from './validate-document.ts';
+import { validateDocument, type ValidationEnvironment } from './validate-document.ts';
 
 export class PipelineRegistry {
   readonly #store: Store;
-  readonly #environment: DocumentEnvironment;
+  readonly #environment: ValidationEnvironment;
 
-  constructor(store: Store, environment: DocumentEnvironment) {
+  constructor(store: Store, environment: ValidationEnvironment) {
     this.#store = store;
     this.#environment = environment;
   }

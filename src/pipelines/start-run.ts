@@ -141,5 +141,5 @@ function parametersOf(
     ...(interval && { interval_start: interval.start, interval_end: interval.end }),
   });
   if ('faults' in bound) throw new ServiceError('VALIDATION_FAILED', 'The parameters are not valid', bound.faults);
-  return bound.values;
+  return { ...bound.values };
 }

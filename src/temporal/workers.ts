@@ -2,11 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
+  DefaultLogger,
   type NativeConnection,
   Worker,
   type WorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import type { Logger } from '../logger.ts';
 
 /** Queues whose workers run workflows; the others run activities only (spec section 2). */
 const WORKFLOW_QUEUES = new Set(['pipeline-workers', 'connection-managers', 'sync-workers']);
@@ -25,6 +27,7 @@ export interface WorkersOptions {
   activities: object;
   /** Short activities of the workflows themselves, run where the workflow runs. */
   recorder: object;
+  logger: Logger;
 }
 
 export interface Workers {
@@ -36,7 +39,7 @@ export interface Workers {
 /** Starts polling when it resolves. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const servesWorkflows = options.taskQueues.some((queue) => WORKFLOW_QUEUES.has(queue));
-  const workflowBundle = servesWorkflows ? await bundleWorkflows() : undefined;
+  const workflowBundle = servesWorkflows ? await bundleWorkflows(options.logger) : undefined;
   const workers: Worker[] = [];
   for (const taskQueue of options.taskQueues) {
     const worker = await Worker.create({
@@ -61,9 +64,13 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   };
 }
 
-export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+export function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    // What the bundler tells at INFO is of interest to nobody who runs the service.
+    logger: new DefaultLogger('WARN', ({ level, message }) => {
+      logger[level === 'WARN' ? 'warn' : 'error'](message);
+    }),
   });
 }
 

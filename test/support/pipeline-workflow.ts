@@ -7,6 +7,7 @@ import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { PipelineActivities } from '../../src/activities/pipeline-activities.ts';
 import type { ClosingRecord, RunRecorder } from '../../src/activities/run-recorder.ts';
+import { createLogger } from '../../src/logger.ts';
 import { bundleWorkflows } from '../../src/temporal/workers.ts';
 import {
   type GateAnswer,
@@ -162,7 +163,7 @@ let bundle: ReturnType<typeof bundleWorkflows> | undefined;
 /** The SDK tells of every worker that starts and stops; a test's output is for its failures. */
 function quietly(): ReturnType<typeof bundleWorkflows> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  return bundleWorkflows();
+  return bundleWorkflows(createLogger('error'));
 }
 
 /** A namespace's worth of workers with the given stand-ins, gone when it is disposed of. */
