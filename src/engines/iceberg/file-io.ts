@@ -10,7 +10,7 @@ export interface FileIo {
   /** Nothing happens when it is gone already. */
   delete(uri: string): Promise<void>;
   /** A new, empty local folder (ending with `/`), from which {@link publish} takes files; the caller removes it. */
-  newScratchFolder(tableLocation: string): Promise<string>;
+  newScratchFolder(dataFolder: string): Promise<string>;
   /** Local files become files of the table, safe against a power cut when this returns. */
   publish(files: readonly { localPath: string; uri: string }[]): Promise<void>;
   /** A local path that has the content of `uri`, to be read as long as `scratchFolder` is there. */

@@ -34,8 +34,8 @@ export class LocalFileIo implements FileIo {
     await rm(localPath(uri), { force: true });
   }
 
-  async newScratchFolder(tableLocation: string): Promise<string> {
-    const data = join(localPath(tableLocation), 'data');
+  async newScratchFolder(dataFolder: string): Promise<string> {
+    const data = localPath(dataFolder);
     await makeFolder(data);
     // Beside the data, so that publishing is a rename. Readers and cleaners of Iceberg pass over names with a dot.
     return `${await mkdtemp(join(data, '.scratch-'))}/`;

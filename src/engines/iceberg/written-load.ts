@@ -75,7 +75,7 @@ export function castColumn(field: NestedField): string {
 }
 
 export async function withScratchFolder<T>(plan: LoadPlan, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await plan.table.io.newScratchFolder(plan.table.metadata.location);
+  const folder = await plan.table.io.newScratchFolder(fileFolder(plan.table.metadata, 'data'));
   try {
     return await use(folder);
   } finally {
