@@ -59,24 +59,24 @@ function substituteText(text: string, path: readonly string[], to: Substitution)
     at,
     placeholderNames(text).filter((name) => !isSecret(name)),
   );
-  const [first] = pieces;
-  const whole = pieces.length === 1 && first?.kind === 'placeholder' && !isSecret(first.name);
-  const result = whole ? to.values[first.name]?.value : pieces.map((piece) => textOf(piece, to.values)).join('');
-  if (typeof result === 'string') {
-    to.charactersLeft -= result.length;
-    if (to.charactersLeft < 0) {
-      to.faults.push({ path: at, message: 'expected a definition of at most 1 MiB once its parameters are in it' });
-      return text;
-    }
-    if (rule.secrets && secretsOf(result).join() !== placeholderNames(text).filter(isSecret).join()) {
-      to.faults.push({
-        path: at,
-        message: 'expected secrets to be named by the document, not by a parameter or an escape',
-      });
-      return text;
-    }
+  const texts = pieces.map((piece) => textOf(piece, to.values));
+  to.charactersLeft -= texts.reduce((sum, { length }) => sum + length, 0);
+  const problem =
+    to.charactersLeft < 0
+      ? 'expected a definition of at most 1 MiB once its parameters are in it'
+      : faultOfSecrets(text, texts.join(''), rule);
+  if (problem !== undefined) {
+    to.faults.push({ path: at, message: problem });
+    return text;
   }
-  return result;
+  const [first] = pieces;
+  const isWhole = pieces.length === 1 && first?.kind === 'placeholder' && !isSecret(first.name);
+  return isWhole ? to.values[first.name]?.value : texts.join('');
+}
+
+function faultOfSecrets(text: string, result: string, rule: FieldRule): string | undefined {
+  if (!rule.secrets || secretsOf(result).join() === placeholderNames(text).filter(isSecret).join()) return undefined;
+  return 'expected secrets to be named by the document, not by a parameter or an escape';
 }
 
 function textOf(piece: TextPiece, values: Values): string {
