@@ -39,6 +39,8 @@ export async function runStatus(
     return fromStore(store, await closer.settle(run, description));
   }
   if (progress === undefined) return fromStore(store, run, description);
+  // It closed while we asked; its record says more than it does.
+  if (progress.status !== 'RUNNING') return fromStore(store, await store.runs.get(run.executionId));
   return live(run, progress, await store.steps.list(run.executionId), description);
 }
 

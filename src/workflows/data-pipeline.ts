@@ -183,7 +183,6 @@ async function close(run: RunContext, stop: Stop | undefined, startedAtMs: numbe
     outputs,
   };
   tracker.settleRemaining(stop?.status === 'CANCELLED' ? 'CANCELLED' : 'SKIPPED');
-  tracker.status = result.status;
   await recorder.close_run({
     executionId: input.executionId,
     result,
@@ -193,6 +192,7 @@ async function close(run: RunContext, stop: Stop | undefined, startedAtMs: numbe
     watermarks: [...run.results.values()].flatMap(({ watermark }) => watermark ?? []),
     ...(stop?.type !== undefined && { error: { type: stop.type, message: stop.reason } }),
   });
+  tracker.status = result.status;
   return result;
 }
 
