@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { and, arrayContains, count, desc, eq, isNull, or, sql } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
-import type { PipelineDocument } from '../schemas/definition.ts';
+import type { JsonObject } from '../schemas/json.ts';
 import type { Database } from './database.ts';
 import { offsetOf, type Page, type PageOf } from './page.ts';
 import { pipelineRevisions, pipelines } from './schema.ts';
@@ -15,7 +15,7 @@ export interface NewPipeline {
   name: string;
   version: string;
   /** As it was sent, placeholders included. */
-  document: PipelineDocument;
+  document: JsonObject;
   tags: string[];
   actor: string;
   /** Makes the id, so that the same request made again after a crash finds the pipeline it had made. */
@@ -38,7 +38,7 @@ export interface PipelineSummaryRow {
   updatedAt: Date;
 }
 
-export type PipelineRow = PipelineSummaryRow & { document: PipelineDocument };
+export type PipelineRow = PipelineSummaryRow & { document: JsonObject };
 export type RevisionRow = typeof pipelineRevisions.$inferSelect;
 
 const SUMMARY = {

@@ -20,7 +20,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
-import type { PipelineDocument } from '../schemas/definition.ts';
+import type { JsonObject } from '../schemas/json.ts';
 import type {
   GateAnswerKind,
   PipelineRunInput,
@@ -75,7 +75,7 @@ export const pipelineRevisions = pgTable(
       .references(() => pipelines.pipelineId),
     revision: integer('revision').notNull(),
     version: text('version').notNull(),
-    document: json('document').$type<PipelineDocument>().notNull(),
+    document: json('document').$type<JsonObject>().notNull(),
     createdAt: instant('created_at').notNull(),
     createdBy: text('created_by').notNull(),
   },

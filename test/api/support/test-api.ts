@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp, type AppDependencies } from '../../../src/api/app.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
+import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
 import { PipelineRegistry } from '../../../src/pipelines/registry.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { InMemoryRuns } from './in-memory-runs.ts';
@@ -44,7 +45,10 @@ export interface TestApi {
 /** @param changes a store among them stays the caller's to close */
 export async function startApi(changes: Partial<AppDependencies> = {}): Promise<TestApi> {
   const store = changes.store ?? (await openStore({ folder: 'memory://' }));
-  const registry = new PipelineRegistry(store, { fileRoots: 'any', configuredEngines: [] });
+  const registry = new PipelineRegistry(store, {
+    engines: BUILT_IN_ONLY,
+    roots: { roots: 'any', base: process.cwd() },
+  });
   const runs = new InMemoryRuns(registry);
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
