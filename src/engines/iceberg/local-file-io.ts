@@ -60,7 +60,7 @@ export class LocalFileIo implements FileIo {
 }
 
 /** `file:///a`, `file:/a` and `/a` are in use, all of them unescaped, since readers take them as they stand. */
-export function localPath(uri: string): string {
+function localPath(uri: string): string {
   const path = uri.replace(/^file:(?:\/\/(?=\/))?/, '');
   if (!path.startsWith('/')) {
     throw new EngineError('UnsupportedError', `only local tables are supported, not ${uri.split(':')[0] ?? ''}:`);

@@ -5,7 +5,7 @@
 import { EngineError } from '../../errors.ts';
 import { fieldById, isPrimitive, parsePrimitive, type PrimitiveType, type StructType } from './schema.ts';
 
-export interface PartitionField {
+interface PartitionField {
   'source-id': number;
   'field-id': number;
   name: string;

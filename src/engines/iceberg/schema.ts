@@ -12,14 +12,14 @@ export interface StructType {
   fields: NestedField[];
 }
 
-export interface ListType {
+interface ListType {
   type: 'list';
   'element-id': number;
   'element-required': boolean;
   element: IcebergType;
 }
 
-export interface MapType {
+interface MapType {
   type: 'map';
   'key-id': number;
   key: IcebergType;
@@ -58,7 +58,7 @@ const PLAIN_TYPES = [
   'binary',
 ] as const;
 
-export type PlainType = (typeof PLAIN_TYPES)[number];
+type PlainType = (typeof PLAIN_TYPES)[number];
 
 export type Primitive =
   { kind: PlainType } | { kind: 'decimal'; precision: number; scale: number } | { kind: 'fixed'; length: number };

@@ -23,7 +23,7 @@ export interface Snapshot {
   'schema-id'?: number;
 }
 
-export interface SnapshotRef {
+interface SnapshotRef {
   'snapshot-id': bigint;
   type: 'branch' | 'tag';
   'min-snapshots-to-keep'?: number;

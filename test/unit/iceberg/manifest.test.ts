@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { decodeAvroFile } from '../../../src/engines/iceberg/avro-file.ts';
 import type { DataFile, ManifestEntry } from '../../../src/engines/iceberg/data-file.ts';
 import { decodeManifest, encodeManifest } from '../../../src/engines/iceberg/manifest.ts';
-import { decodeManifestList, encodeManifestList } from '../../../src/engines/iceberg/manifest-file.ts';
+import {
+  decodeManifestList,
+  encodeManifestList,
+  type ManifestFile,
+} from '../../../src/engines/iceberg/manifest-file.ts';
 import { bindSpec, newSpec } from '../../../src/engines/iceberg/partition-spec.ts';
 import type { Schema } from '../../../src/engines/iceberg/schema.ts';
 import { deserializeValue } from '../../../src/engines/iceberg/single-value.ts';
@@ -80,6 +84,27 @@ describe('a manifest', () => {
       ]),
     );
   });
+
+  it('when Spark wrote it, reads whole', () => {
+    const schema = schemaOf({ id: 'long', d: 'timestamp', price: 'decimal(9, 2)', name: 'string' });
+    const bytes = readFileSync(join(import.meta.dirname, 'fixtures/spark-manifest.avro'));
+    const fields = bindSpec(newSpec(['day(d)', 'bucket(4, id)', 'truncate(2, name)', 'price'], schema), schema);
+    const entries = decodeManifest(bytes, fields);
+    expect(entries.map(({ file }) => file.partition)).toEqual(
+      expect.arrayContaining([
+        [-1n, 0n, 'ab', -150n],
+        [18_262n, 3n, 'xy', 1234n],
+        [null, null, null, null],
+      ]),
+    );
+    expect(entries.map(({ file }) => [file.format, file.recordCount, file.splitOffsets])).toEqual(
+      Array.from({ length: 3 }, () => ['PARQUET', 1n, [4n]]),
+    );
+    // What is kept of it when files around it are replaced.
+    expect(decodeManifest(encodeManifest(entries, { schema, spec: newSpec([], schema), fields }), fields)).toEqual(
+      entries,
+    );
+  });
 });
 
 describe('a manifest list', () => {
@@ -105,10 +130,27 @@ describe('a manifest list', () => {
         upperBound: Buffer.from('04d2', 'hex'),
       },
     ]);
-    const again = encodeManifestList(manifests, { id: 2n ** 62n, parentId: undefined, sequenceNumber: 2n });
-    expect(decodeManifestList(again)).toEqual(manifests);
+    expect(rewritten(manifests)).toEqual(manifests);
+  });
+
+  it('when Spark wrote it, reads whole and goes out as it came in', () => {
+    const bytes = readFileSync(join(import.meta.dirname, 'fixtures/spark-manifest-list.avro'));
+    const manifests = decodeManifestList(bytes);
+    expect(manifests).toHaveLength(1);
+    expect(manifests[0]).toMatchObject({ length: 8284n, addedFiles: 3, addedRows: 3n, sequenceNumber: 1n });
+    expect(manifests[0]?.partitions?.[2]).toEqual({
+      containsNull: true,
+      containsNan: false,
+      lowerBound: Buffer.from('ab'),
+      upperBound: Buffer.from('xy'),
+    });
+    expect(rewritten(manifests)).toEqual(manifests);
   });
 });
+
+function rewritten(manifests: readonly ManifestFile[]): ManifestFile[] {
+  return decodeManifestList(encodeManifestList(manifests, { id: 2n ** 62n, parentId: undefined, sequenceNumber: 2n }));
+}
 
 function int(value: number): Buffer {
   const bytes = Buffer.alloc(4);
