@@ -17,6 +17,7 @@ import {
   type Transformation,
 } from './definition.ts';
 import { isMapping } from './json.ts';
+import { parseSafely } from './schema-faults.ts';
 
 /** `whole` is undefined for a part that its own schema refuses; the names in it count all the same. */
 export interface DocumentParts {
@@ -84,8 +85,7 @@ function list(value: unknown): unknown[] {
 }
 
 function read<S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined {
-  const parsed = schema.safeParse(value);
-  return parsed.success ? parsed.data : undefined;
+  return parseSafely(schema, value)?.data;
 }
 
 function text(value: unknown): string | undefined {

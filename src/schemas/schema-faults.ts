@@ -16,15 +16,26 @@ export function checkSchema<S extends z.ZodType>(
   value: unknown,
 ): { value: z.output<S> } | { faults: Fault[] } {
   const allowedKeys = new Map<readonly string[], string[]>();
-  const parsed = schema.safeParse(value, {
-    error: (issue) => {
-      if (issue.code === 'unrecognized_keys') allowedKeys.set(issue.keys, keysOf(issue));
-      return expectation(issue);
-    },
+  const parsed = parseSafely(schema, value, (issue) => {
+    if (issue.code === 'unrecognized_keys') allowedKeys.set(issue.keys, keysOf(issue));
+    return expectation(issue);
   });
+  if (parsed === undefined) return { faults: [{ path: '', message: 'expected other types of values' }] };
   if (parsed.success) return { value: parsed.data };
   const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, value, [], allowedKeys));
   return { faults: firstOfEachPath(faults) };
+}
+
+/**
+ * zod's `safeParse`, safe also where it throws: its checks of lengths look at mappings that have a key `length`, and
+ * trip over what stands there. Undefined then; no sound document comes near it.
+ */
+export function parseSafely<S extends z.ZodType>(schema: S, value: unknown, error?: (issue: RawIssue) => string) {
+  try {
+    return schema.safeParse(value, error && { error });
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is wrong with a value's type makes the other faults of the same value meaningless. */

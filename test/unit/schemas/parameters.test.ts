@@ -11,7 +11,7 @@ const DECLARED = {
   flag: { type: 'boolean', default: true },
   day: { type: 'date', default: '2001-01-01' },
   instant: { type: 'timestamp', default: '2001-01-01T06:00:00Z' },
-  size: { type: 'enum', values: ['small', 'large'], default: 'small' },
+  size: { type: 'enum', values: ['tiny', 'large'], default: 'tiny' },
 };
 
 function bound(declared: unknown, given: unknown = {}) {
@@ -30,7 +30,7 @@ describe('the parameters of a run', () => {
       flag: { type: 'boolean', value: true },
       day: { type: 'date', value: '2001-01-01' },
       instant: { type: 'timestamp', value: '2001-01-01T06:00:00Z' },
-      size: { type: 'string', value: 'small' },
+      size: { type: 'string', value: 'tiny' },
     });
   });
 
@@ -84,8 +84,8 @@ describe('the parameters of a run', () => {
     [{ instant: '2001-01-01T24:00:00Z' }, 'parameters.instant: expected a timestamp'],
     [{ instant: '2001-13-01T00:00:00Z' }, 'parameters.instant: expected a timestamp'],
     [{ instant: '2001-01-01T00:00:00.1234567Z' }, 'parameters.instant: expected a timestamp'],
-    [{ size: 'medium' }, 'parameters.size: expected one of small, large, got "medium"'],
-    [{ size: { small: 1 } }, 'parameters.size: expected one of small, large, got a mapping'],
+    [{ size: 'medium' }, 'parameters.size: expected one of tiny, large, got "medium"'],
+    [{ size: { tiny: 1 } }, 'parameters.size: expected one of tiny, large, got a mapping'],
     [{ hole: 1 }, 'parameters.hole: is not declared; expected one of text, whole'],
     [{ wole: 1 }, 'did you mean whole?'],
     [{ run_id: 'x' }, 'parameters.run_id: is built in and cannot be given'],
@@ -129,12 +129,12 @@ describe('a declaration', () => {
   test('when it has no default, has an example of its type', () => {
     const { values, undecided, faults } = exampleValues({
       day: { type: 'date' },
-      size: { type: 'enum', values: ['small', 'large'] },
+      size: { type: 'enum', values: ['tiny', 'large'] },
       known: 5,
     });
 
     expect(faults).toEqual([]);
-    expect(values).toMatchObject({ day: { type: 'date' }, size: { value: 'small' }, known: { value: 5 } });
+    expect(values).toMatchObject({ day: { type: 'date' }, size: { value: 'tiny' }, known: { value: 5 } });
     expect([...undecided]).toEqual(['day', 'size']);
   });
 });
