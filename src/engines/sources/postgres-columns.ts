@@ -79,7 +79,19 @@ export function postgresColumn(field: FieldDef): PostgresColumn {
 
 function scalar(name: string, typeId: number, modifier: number): Omit<PostgresColumn, 'name'> {
   if (typeId === NUMERIC) return numeric(name, modifier);
-  return SCALARS[typeId] ?? { ...text('text'), kind: 'other' };
+  const known = SCALARS[typeId] ?? { ...text('text'), kind: 'other' as const };
+  return known.kind === 'date' || known.kind === 'instant' ? { ...known, prepare: finite(name) } : known;
+}
+
+/** Parquet has no infinite dates: it would hold a day in the year 5881580. */
+function finite(name: string): (value: string) => string {
+  return (value) => {
+    if (!value.endsWith('infinity')) return value;
+    throw new EngineError(
+      'ValidationError',
+      `column ${name} holds ${value}, which Parquet cannot; replace it in query, by nullif(${name}, '${value}')`,
+    );
+  };
 }
 
 /** The modifier holds precision and scale (PostgreSQL, numeric.c: `make_numeric_typmod`); the scale is signed. */
