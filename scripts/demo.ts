@@ -11,7 +11,7 @@ import { ApiClient, ApiError } from '../src/cli/api-client.ts';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.ts';
 import { bar, colored, renderQuality, table } from '../src/cli/render.ts';
 import { followRun } from '../src/cli/watch.ts';
-import type { WorkflowStatus } from '../src/schemas/api.ts';
+import type { WorkflowStatus } from '../src/schemas/api-run-answers.ts';
 import { readTable } from './read-table.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 

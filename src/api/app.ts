@@ -7,20 +7,16 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Actor } from '../pipelines/actor.ts';
 import type { PipelineRegistry } from '../pipelines/registry.ts';
+import type { ExecuteBody, ExecutionFilters, PageQuery, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
-  ExecuteBody,
   Execution,
-  ExecutionFilters,
   LogLine,
-  PageQuery,
   PendingApproval,
   QualityReportAnswer,
-  RetryBody,
-  SignalBody,
   StartedRun,
   Step,
   WorkflowStatus,
-} from '../schemas/api.ts';
+} from '../schemas/api-run-answers.ts';
 import type { Store } from '../store/store.ts';
 import { createAuthenticate, isOpen, type AuthSettings } from './authentication.ts';
 import { documentationRouter } from './documentation.ts';

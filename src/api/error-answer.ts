@@ -1,6 +1,6 @@
 /** Errors as callers see them (spec section 4, "Errors"). */
 import { ServiceError, type ErrorCode } from '../errors.ts';
-import type { ErrorAnswer } from '../schemas/api.ts';
+import type { ErrorAnswer } from '../schemas/api-answers.ts';
 
 const CATEGORY_BY_CODE: Record<ErrorCode, ErrorAnswer['error']['category']> = {
   VALIDATION_FAILED: 'VALIDATION',

@@ -2,7 +2,7 @@
 import type { Express, Request, Response } from 'express';
 import * as z from 'zod';
 import { ServiceError } from '../errors.ts';
-import { pathId } from '../schemas/api.ts';
+import { pathId } from '../schemas/api-requests.ts';
 import { parseDocument } from '../schemas/parse-document.ts';
 import { requireRole } from './access.ts';
 import type { Services } from './app.ts';

@@ -7,7 +7,8 @@ import {
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
 import packageJson from '../../package.json' with { type: 'json' };
-import { errorAnswer, pathId } from '../schemas/api.ts';
+import { errorAnswer } from '../schemas/api-answers.ts';
+import { pathId } from '../schemas/api-requests.ts';
 import { pathParameters, type Route } from './route.ts';
 import { ROUTES } from './routes/routes.ts';
 

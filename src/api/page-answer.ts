@@ -1,4 +1,4 @@
-import type { PageQuery } from '../schemas/api.ts';
+import type { PageQuery } from '../schemas/api-requests.ts';
 
 /** A list as the API answers it (spec section 4, "Lists"). */
 export function pageAnswer<T>({ items, total }: { items: T[]; total: number }, { page, size }: PageQuery) {

@@ -13,7 +13,7 @@ export interface Answer {
   body?: unknown;
 }
 
-export interface AnswerDescription {
+interface AnswerDescription {
   description: string;
   /** None: no body. */
   schema?: z.ZodType;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import type { LogLine } from '../schemas/api.ts';
+import type { LogLine } from '../schemas/api-run-answers.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { colored, renderExecutions, renderPipelines, renderQuality, renderStatus, table } from './render.ts';

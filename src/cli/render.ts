@@ -1,7 +1,8 @@
 /** Answers of the API as a person reads them on a terminal. */
 import { styleText } from 'node:util';
-import type { Execution, PipelineSummary, QualityReportAnswer, WorkflowStatus } from '../schemas/api.ts';
+import type { Execution, LogLine, PipelineSummary, Step, WorkflowStatus } from '../schemas/api.ts';
 import { formatDuration } from '../schemas/duration.ts';
+import { printable } from './printable.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -21,46 +22,63 @@ export function colored(status: string): string {
   return styleText(STATUS_STYLES[status] ?? 'white', status);
 }
 
-/** Columns as wide as their widest cell; control characters of colours take no room. */
+// eslint-disable-next-line no-control-regex -- the colours' own escape
+const COLOR = /\u001b\[\d+m/g;
+
+/** How many columns a text takes; colours take none. */
+export function widthOf(text: string): number {
+  return text.replace(COLOR, '').length;
+}
+
+/** Columns as wide as their widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const plain = (text: string) => text.replace(/\u001b\[\d+m/g, ''); // eslint-disable-line no-control-regex -- the colours' own escape
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => plain(row[column] ?? '').length)),
+    Math.max(title.length, ...rows.map((row) => widthOf(row[column] ?? ''))),
   );
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - plain(cell).length)))
+      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell))))
       .join('  ')
       .trimEnd();
   return [styleText('bold', line(header)), ...rows.map(line)].join('\n');
 }
 
+/** `[##########....................]  33 %` */
 export function bar(fraction: number): string {
   const full = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
   return `[${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)}] ${String(Math.round(fraction * 100)).padStart(3)} %`;
 }
 
+/** A line for each step that has begun: its name, state, and how long it took. */
+export function activityLines({ activities }: WorkflowStatus): string[] {
+  const width = Math.max(0, ...activities.map(({ step }) => step.length));
+  return activities.map(({ step, status, duration, startedAt, attempt, error }) => {
+    const when = duration ?? (startedAt === undefined ? '' : `since ${startedAt}`);
+    const again = attempt === undefined ? '' : `  attempt ${attempt}`;
+    const failure = error === undefined ? '' : `  ${styleText('red', printable(error))}`;
+    return `${step.padEnd(width)}  ${colored(status)}  ${when}${again}${failure}`.trimEnd();
+  });
+}
+
 export function renderStatus(status: WorkflowStatus): string {
   const lines = [
-    `${status.workflowId}  ${colored(status.status)}  ${bar(status.progress)}`,
-    ...status.activities.map((activity) => {
-      const when = activity.duration ?? (activity.startedAt === undefined ? '' : `since ${activity.startedAt}`);
-      const attempt = activity.attempt === undefined ? '' : ` (attempt ${activity.attempt})`;
-      const error = activity.error === undefined ? '' : `  ${styleText('red', activity.error)}`;
-      return `  ${activity.step.padEnd(28)} ${colored(activity.status)}${attempt}  ${when}${error}`;
-    }),
+    `${status.executionId ?? status.workflowId}  ${colored(status.status)}  ${bar(status.progress)}`,
+    ...activityLines(status).map((line) => `  ${line}`),
   ];
+  if (status.currentActivity === 'wait_for_slot') lines.push('Waits for other runs of this pipeline to end.');
   if (status.pendingSignals.includes('approval')) {
-    lines.push('Waits for approval: "pipelines approve" or "pipelines reject" with this id.');
+    const id = status.executionId ?? status.workflowId;
+    lines.push(`Waits for approval: pipelines quality ${id}, then pipelines approve (or reject) ${id}`);
   }
   if (status.paused === true) lines.push('Paused: "pipelines resume" lets it go on.');
   if (status.asOf !== undefined) lines.push(`No worker answers; this is what was known at ${status.asOf}.`);
-  if (status.result?.reason !== undefined) lines.push(`Reason: ${status.result.reason}`);
-  for (const note of status.notes ?? []) lines.push(`Note: ${note}`);
+  if (status.result?.reason !== undefined) lines.push(`Reason: ${printable(status.result.reason)}`);
+  for (const note of status.notes ?? []) lines.push(`Note: ${printable(note)}`);
   return lines.join('\n');
 }
 
 export function renderExecutions(executions: readonly Execution[]): string {
+  if (executions.length === 0) return 'No such runs.';
   return table(
     ['EXECUTION', 'PIPELINE', 'STATUS', 'ROWS', 'TOOK', 'STARTED'],
     executions.map((run) => [
@@ -75,11 +93,12 @@ export function renderExecutions(executions: readonly Execution[]): string {
 }
 
 export function renderPipelines(pipelines: readonly PipelineSummary[]): string {
+  if (pipelines.length === 0) return 'No pipelines are registered.';
   return table(
     ['NAME', 'VERSION', 'REVISION', 'ENABLED', 'ID'],
     pipelines.map(({ name, version, revision, enabled, pipelineId }) => [
       name,
-      version,
+      printable(version),
       String(revision),
       enabled ? 'yes' : 'no',
       pipelineId,
@@ -87,14 +106,21 @@ export function renderPipelines(pipelines: readonly PipelineSummary[]): string {
   );
 }
 
-export function renderQuality(report: QualityReportAnswer): string {
-  const rows = report.checks.map((check) => [
-    check.passed ? styleText('green', 'passed') : styleText('red', 'FAILED'),
-    check.severity,
-    check.type,
-    [check.source, (check as { column?: string }).column].filter(Boolean).join('.'),
-    check.failingRows === undefined ? '' : String(check.failingRows),
-    JSON.stringify(check.observed ?? null).slice(0, 60),
-  ]);
-  return `Quality score ${report.score.toFixed(3)}\n${table(['CHECK', 'SEVERITY', 'TYPE', 'OF', 'FAILING ROWS', 'OBSERVED'], rows)}`;
+export function renderSteps(steps: readonly Step[]): string {
+  return table(
+    ['STEP', 'STATUS', 'ATTEMPTS', 'ROWS', 'TOOK'],
+    steps.map((step) => [
+      step.step,
+      step.reusedFrom === undefined ? colored(step.status) : `${colored(step.status)} (by ${step.reusedFrom})`,
+      String(step.attempts),
+      step.rows === undefined ? '' : String(step.rows),
+      step.durationMs === undefined ? '' : formatDuration(step.durationMs),
+    ]),
+  );
+}
+
+export function renderLogs(lines: readonly (LogLine & { step: string })[]): string {
+  return lines
+    .map(({ at, step, attempt, level, message }) => `${at}  ${step}  #${attempt} ${level}  ${printable(message)}`)
+    .join('\n');
 }

@@ -1,6 +1,6 @@
 /** Following a run until it ends, or until it needs a person. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowStatus } from '../schemas/api.ts';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 
 const POLL_MS = 500;

@@ -1,18 +1,15 @@
 /** Everything that is asked of runs, behind one door: starting, watching, answering, stopping, retrying them. */
 import { ServiceError } from '../errors.ts';
+import type { ExecuteBody, ExecutionFilters, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
-  ExecuteBody,
   Execution,
-  ExecutionFilters,
   LogLine,
   PendingApproval,
   QualityReportAnswer,
-  RetryBody,
-  SignalBody,
   StartedRun,
   Step,
   WorkflowStatus,
-} from '../schemas/api.ts';
+} from '../schemas/api-run-answers.ts';
 import type { Page, PageOf } from '../store/page.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';

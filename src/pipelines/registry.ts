@@ -3,7 +3,8 @@
  * that never change, each change with its audit entry.
  */
 import { ServiceError } from '../errors.ts';
-import type { PageQuery, PipelineAnswer, PipelineSummary, PipelineWritten, Revision } from '../schemas/api.ts';
+import type { PipelineAnswer, PipelineSummary, PipelineWritten, Revision } from '../schemas/api-answers.ts';
+import type { PageQuery } from '../schemas/api-requests.ts';
 import type { Fault } from '../schemas/fault.ts';
 import type { NewAuditEntry } from '../store/audit.ts';
 import type { PageOf } from '../store/page.ts';

@@ -2,7 +2,8 @@
 import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../errors.ts';
-import type { RetryBody, StartedRun } from '../schemas/api.ts';
+import type { RetryBody } from '../schemas/api-requests.ts';
+import type { StartedRun } from '../schemas/api-run-answers.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { PipelineRunInput, QualityResult, RunPlan, StepResult } from '../workflows/messages.ts';

@@ -4,7 +4,7 @@
  */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { ServiceError } from '../errors.ts';
-import type { WorkflowStatus } from '../schemas/api.ts';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { formatDuration } from '../schemas/duration.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { StepRow } from '../store/steps.ts';

@@ -1,5 +1,5 @@
 /** Runs as the API shows them (spec section 4, executions and steps). */
-import type { Execution, QualityReportAnswer, Step } from '../schemas/api.ts';
+import type { Execution, QualityReportAnswer, Step } from '../schemas/api-run-answers.ts';
 import type { ParameterValue } from '../schemas/parameters.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { StepRow } from '../store/steps.ts';

@@ -1,7 +1,7 @@
 /** `POST /v1/pipelines/workflows/{workflowId}/signal` (spec section 4): answers of people, and the hand brake. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ServiceError } from '../errors.ts';
-import type { SignalBody } from '../schemas/api.ts';
+import type { SignalBody } from '../schemas/api-requests.ts';
 import type { NewAuditEntry } from '../store/audit.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';

@@ -1,7 +1,8 @@
 /** `POST /v1/pipelines/{id}/execute` (spec section 4). */
 import { randomInt } from 'node:crypto';
 import { ServiceError } from '../errors.ts';
-import type { ExecuteBody, StartedRun } from '../schemas/api.ts';
+import type { ExecuteBody } from '../schemas/api-requests.ts';
+import type { StartedRun } from '../schemas/api-run-answers.ts';
 import { bindParameters, type ParameterValue } from '../schemas/parameters.ts';
 import type { NewRun, RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startedRun } from '../../src/schemas/api.ts';
+import { startedRun } from '../../src/schemas/api-run-answers.ts';
 import { birds, OPEN, startApi, type TestApi } from './support/test-api.ts';
 
 const SECRET = 'a secret of more than thirty-two characters';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
-import { errorAnswer, startedRun } from '../../src/schemas/api.ts';
+import { errorAnswer } from '../../src/schemas/api-answers.ts';
+import { startedRun } from '../../src/schemas/api-run-answers.ts';
 import { birds, startApi, type TestApi } from './support/test-api.ts';
 
 let api: TestApi;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
-import { startedRun } from '../../src/schemas/api.ts';
+import { startedRun } from '../../src/schemas/api-run-answers.ts';
 import { birds, startApi, type TestApi } from './support/test-api.ts';
 
 let api: TestApi;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pipelineAnswer, pipelinePage, pipelineWritten, revisionPage } from '../../src/schemas/api.ts';
+import { pipelineAnswer, pipelinePage, pipelineWritten, revisionPage } from '../../src/schemas/api-answers.ts';
 import { birds, startApi, type TestApi } from './support/test-api.ts';
 
 let api: TestApi;

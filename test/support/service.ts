@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from '../../src/cli/api-client.ts';
-import type { WorkflowStatus } from '../../src/schemas/api.ts';
+import type { WorkflowStatus } from '../../src/schemas/api-run-answers.ts';
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 

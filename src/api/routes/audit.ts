@@ -1,5 +1,6 @@
 /** The append-only audit log. */
-import { auditPage, auditQuery } from '../../schemas/api.ts';
+import { auditPage } from '../../schemas/api-answers.ts';
+import { auditQuery } from '../../schemas/api-requests.ts';
 import { pageAnswer } from '../page-answer.ts';
 import { route } from '../route.ts';
 

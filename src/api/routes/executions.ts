@@ -1,14 +1,13 @@
 /** Runs, their steps, logs and quality reports. */
+import { executionsQuery, retryBody } from '../../schemas/api-requests.ts';
 import {
   executionAnswer,
   executionPage,
-  executionsQuery,
   qualityReportAnswer,
-  retryBody,
   startedRun,
   stepLogsAnswer,
   stepsAnswer,
-} from '../../schemas/api.ts';
+} from '../../schemas/api-run-answers.ts';
 import { pageAnswer } from '../page-answer.ts';
 import { route } from '../route.ts';
 

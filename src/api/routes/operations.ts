@@ -1,6 +1,6 @@
 /** What operators and their machines ask: no token needed. */
 import * as z from 'zod';
-import { healthAnswer, readinessAnswer } from '../../schemas/api.ts';
+import { healthAnswer, readinessAnswer } from '../../schemas/api-answers.ts';
 import type { PublicRoute } from '../route.ts';
 
 const tag = 'Operations';

@@ -1,17 +1,13 @@
 /** The registry: pipelines and their revisions. */
 import {
-  executeBody,
-  executionPage,
-  executionsQuery,
-  pageQuery,
   pipelineAnswer,
-  pipelineBody,
   pipelinePage,
   pipelineWritten,
   revisionPage,
-  startedRun,
   validationAnswer,
-} from '../../schemas/api.ts';
+} from '../../schemas/api-answers.ts';
+import { executeBody, executionsQuery, pageQuery, pipelineBody } from '../../schemas/api-requests.ts';
+import { executionPage, startedRun } from '../../schemas/api-run-answers.ts';
 import { pageAnswer } from '../page-answer.ts';
 import { route } from '../route.ts';
 

@@ -1,5 +1,6 @@
 /** The running workflow: its status, signals to it, and gates that wait for a person. */
-import { approvalPage, pageQuery, signalAnswer, signalBody, workflowStatus } from '../../schemas/api.ts';
+import { pageQuery, signalBody } from '../../schemas/api-requests.ts';
+import { approvalPage, signalAnswer, workflowStatus } from '../../schemas/api-run-answers.ts';
 import { pageAnswer } from '../page-answer.ts';
 import { route } from '../route.ts';
 

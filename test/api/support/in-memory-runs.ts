@@ -2,7 +2,8 @@
 import { ServiceError } from '../../../src/errors.ts';
 import type { RunsService } from '../../../src/api/app.ts';
 import type { PipelineRegistry } from '../../../src/pipelines/registry.ts';
-import type { ExecuteBody, Execution, SignalBody, StartedRun } from '../../../src/schemas/api.ts';
+import type { ExecuteBody, SignalBody } from '../../../src/schemas/api-requests.ts';
+import type { Execution, StartedRun } from '../../../src/schemas/api-run-answers.ts';
 
 interface KnownRun {
   tenant: string;

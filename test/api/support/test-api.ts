@@ -16,14 +16,14 @@ export const OPEN: AppDependencies['auth'] = {
   audience: undefined,
 };
 
-export interface TestAnswer {
+interface TestAnswer {
   status: number;
   headers: Headers;
   /** Parsed when it is JSON, else the text. */
   body: unknown;
 }
 
-export interface Call {
+interface Call {
   /** Sent as JSON. */
   json?: unknown;
   /** Sent as it is. */
