@@ -7,6 +7,7 @@ import { and, asc, eq, exists, inArray, isNull, lt, type SQL, sql } from 'drizzl
 import { ServiceError } from '../errors.ts';
 import type { Database } from './database.ts';
 import { gateAnswers, gates, qualityReports, runs } from './schema.ts';
+import { storableText } from './storable-text.ts';
 
 export type GateAnswerRow = typeof gateAnswers.$inferSelect;
 
@@ -129,7 +130,9 @@ async function insertAnswer(database: Database, answer: Answer, condition?: SQL)
           answerId: sql<string>`${answer.answerId}::text`.as('answer_id'),
           kind: sql<GateAnswerRow['kind']>`${answer.kind}::text`.as('kind'),
           answeredBy: sql<string>`${answer.by}::text`.as('answered_by'),
-          comment: sql<string | null>`${answer.comment ?? null}::text`.as('comment'),
+          comment: sql<string | null>`${answer.comment === undefined ? null : storableText(answer.comment)}::text`.as(
+            'comment',
+          ),
           answeredAt: answeredAt.as('answered_at'),
           deliveredAt: sql<Date | null>`null::timestamptz`.as('delivered_at'),
         })

@@ -92,15 +92,14 @@ export function pipelineRepository(database: Database) {
         const [target] = await tx
           .select({ pipelineId: pipelines.pipelineId, name: pipelines.name })
           .from(pipelines)
-          .where(namedBy(tenant, idOrName))
-          .for('no key update');
+          .where(namedBy(tenant, idOrName));
         if (target === undefined) return undefined;
         const { pipelineId } = target;
         if (name !== target.name) await refuseTakenName(tx, tenant, name);
         const [current] = await tx
           .update(pipelines)
           .set({ name, tags, revision: sql`${pipelines.revision} + 1`, updatedAt: NOW })
-          .where(eq(pipelines.pipelineId, pipelineId))
+          .where(and(eq(pipelines.pipelineId, pipelineId), isNull(pipelines.deletedAt)))
           .returning({ revision: pipelines.revision });
         if (current === undefined) return undefined;
         await tx

@@ -4,8 +4,9 @@ import { ServiceError } from '../errors.ts';
 import type { PipelineRunResult, RunStatus, Watermark } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
 import { settleGate } from './gate-answers.ts';
-import { runSlots } from './run-slots.ts';
+import { runsToWake } from './run-slots.ts';
 import { gateAnswers, gates, qualityReports, runs, runSteps, type StoredError, stepLogs } from './schema.ts';
+import { storableText } from './storable-text.ts';
 import { advanceWatermark } from './watermarks.ts';
 
 export interface RunClosing {
@@ -45,7 +46,7 @@ export function runClosing(database: Database) {
           .set({
             status,
             slot: null,
-            reason: closing.reason ?? null,
+            reason: closing.reason === undefined ? null : storableText(closing.reason),
             result: closing.result ?? null,
             error: closing.error ?? null,
             rowsProcessed: closing.rowsProcessed ?? 0,
@@ -69,9 +70,9 @@ export function runClosing(database: Database) {
           .where(and(eq(runSteps.executionId, executionId), inArray(runSteps.status, ['RUNNING', 'PENDING'])));
         return run;
       });
+      const { pipelineId, pipelineName } = closed ?? (await closedBefore(database, executionId));
       // After the commit: a run that asked for the slot before it and was refused is found here.
-      const wake = await runSlots(database).runsToWake(executionId);
-      const { pipelineName } = closed ?? (await closedBefore(database, executionId));
+      const wake = await runsToWake(database, pipelineId);
       return { first: closed !== undefined, pipelineName, wake };
     },
 
@@ -101,9 +102,12 @@ export function runClosing(database: Database) {
   };
 }
 
-async function closedBefore(database: Database, executionId: string): Promise<{ pipelineName: string }> {
+async function closedBefore(
+  database: Database,
+  executionId: string,
+): Promise<{ pipelineId: string; pipelineName: string }> {
   const [run] = await database
-    .select({ pipelineName: runs.pipelineName })
+    .select({ pipelineId: runs.pipelineId, pipelineName: runs.pipelineName })
     .from(runs)
     .where(eq(runs.executionId, executionId));
   if (run === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no execution ${executionId}`);

@@ -36,21 +36,16 @@ export function runSlots(database: Database) {
         return taken.length > 0;
       });
     },
-
-    /** Workflow ids of the waiting runs of this run's pipeline that may work now, oldest first: they are to be told. */
-    async runsToWake(executionId: string): Promise<string[]> {
-      const [run] = await database
-        .select({ pipelineId: runs.pipelineId, maxRuns: runs.maxRuns })
-        .from(runs)
-        .where(eq(runs.executionId, executionId));
-      if (run === undefined) return [];
-      const [oldest] = await waiting(database, run.pipelineId, 1);
-      if (oldest === undefined) return [];
-      const free = (oldest.maxRuns ?? 1) - (await working(database, run.pipelineId));
-      const first = await waiting(database, run.pipelineId, free);
-      return first.map(({ workflowId }) => workflowId);
-    },
   };
+}
+
+/** Workflow ids of the waiting runs of the pipeline that may work now, oldest first: they are to be told. */
+export async function runsToWake(database: Database, pipelineId: string): Promise<string[]> {
+  const [oldest] = await waiting(database, pipelineId, 1);
+  if (oldest === undefined) return [];
+  const free = (oldest.maxRuns ?? 1) - (await working(database, pipelineId));
+  const first = await waiting(database, pipelineId, free);
+  return first.map(({ workflowId }) => workflowId);
 }
 
 async function working(database: Database, pipelineId: string): Promise<number> {

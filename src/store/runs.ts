@@ -66,10 +66,10 @@ export function runReading(database: Database) {
         if (limit !== undefined) {
           // Those that start runs of one limited pipeline take turns, so that racing ones cannot exceed the limit.
           await lockPipeline(tx, run.pipelineId);
+          const existing = await runReading(tx).find(run.tenant, run.executionId);
+          if (existing !== undefined) return { outcome: 'exists', run: existing };
+          if (limit.onConflict === 'reject') await refuseAtLimit(tx, run, limit.maxRuns);
         }
-        const [existing] = await tx.select().from(runs).where(eq(runs.executionId, run.executionId));
-        if (existing !== undefined) return { outcome: 'exists', run: existing };
-        if (limit?.onConflict === 'reject') await refuseAtLimit(tx, run, limit.maxRuns);
         const [inserted] = await tx
           .insert(runs)
           .values({

@@ -6,6 +6,7 @@ import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import type { StepProgress, StepResult, StepStatus } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
 import { runSteps, type StoredError } from './schema.ts';
+import { storableText } from './storable-text.ts';
 
 export type StepRow = typeof runSteps.$inferSelect;
 
@@ -46,11 +47,16 @@ export interface StepDetails {
   result?: StepResult | undefined;
 }
 
-const NOW = sql`clock_timestamp()`;
+const GIVEN_STEP = and(
+  eq(runSteps.executionId, sql.placeholder('executionId')),
+  eq(runSteps.step, sql.placeholder('step')),
+);
 
 export type StepRepository = ReturnType<typeof stepRepository>;
 
 export function stepRepository(database: Database) {
+  let starting: ReturnType<typeof stepStarted> | undefined;
+  let finishing: ReturnType<typeof stepFinished> | undefined;
   return {
     /** All steps of a new run, in the order in which they are shown. Planning again changes nothing. */
     async plan(executionId: string, steps: NewStep[]): Promise<void> {
@@ -71,36 +77,26 @@ export function stepRepository(database: Database) {
     },
 
     /** An attempt begins and owns the row from now on. The same attempt told again counts once. */
-    async started({ executionId, step, activity, attemptToken, at }: StepStart): Promise<void> {
-      await database
-        .update(runSteps)
-        .set({
-          activity,
-          status: 'RUNNING',
-          attempts: sql`${runSteps.attempts} + (${runSteps.attemptToken} is distinct from ${attemptToken})::int`,
-          attemptToken,
-          startedAt: sql`coalesce(${runSteps.startedAt}, ${at?.toISOString() ?? NOW}::timestamptz)`,
-          finishedAt: null,
-          error: null,
-        })
-        .where(ofRun(executionId, step));
+    async started({ at, ...start }: StepStart): Promise<void> {
+      starting ??= stepStarted(database);
+      await starting.execute({ ...start, at: at?.toISOString() ?? null });
     },
 
     /** The attempt's outcome. False when the row is not this attempt's any more: nothing was recorded. */
-    async finished(end: StepEnd): Promise<boolean> {
-      const recorded = await database
-        .update(runSteps)
-        .set({
-          status: end.status,
-          rows: end.rows ?? null,
-          bytes: end.bytes ?? null,
-          error: end.error ?? null,
-          externalUrl: end.externalUrl ?? null,
-          result: end.result ?? null,
-          finishedAt: end.at ?? NOW,
-        })
-        .where(and(ofRun(end.executionId, end.step), eq(runSteps.attemptToken, end.attemptToken)))
-        .returning({ step: runSteps.step });
+    async finished({ executionId, step, attemptToken, status, at, ...details }: StepEnd): Promise<boolean> {
+      finishing ??= stepFinished(database);
+      const recorded = await finishing.execute({
+        executionId,
+        step,
+        attemptToken,
+        status,
+        rows: details.rows ?? null,
+        bytes: details.bytes ?? null,
+        error: details.error === undefined ? null : JSON.stringify(details.error),
+        externalUrl: details.externalUrl ?? null,
+        result: details.result === undefined ? null : JSON.stringify(details.result),
+        at: at?.toISOString() ?? null,
+      });
       return recorded.length > 0;
     },
 
@@ -125,6 +121,10 @@ export function stepRepository(database: Database) {
      * its outcome. Times and errors that an attempt recorded stay.
      */
     async settle(executionId: string, steps: StepProgress[]): Promise<void> {
+      const seen = steps.map(({ error, ...step }) => ({
+        ...step,
+        ...(error !== undefined && { error: storableText(error) }),
+      }));
       await database.execute(sql`
         update ${runSteps} set
           status = seen.status,
@@ -133,7 +133,7 @@ export function stepRepository(database: Database) {
           finished_at = coalesce(${runSteps.finishedAt}, seen."finishedAt"),
           error = coalesce(${runSteps.error},
             case when seen.error is not null then json_build_object('type', 'StepError', 'message', seen.error) end)
-        from json_to_recordset(${JSON.stringify(steps)}::json)
+        from json_to_recordset(${JSON.stringify(seen)}::json)
           as seen(step text, status text, "startedAt" timestamptz, "finishedAt" timestamptz, error text)
         where ${runSteps.executionId} = ${executionId} and ${runSteps.step} = seen.step
           and ${runSteps.status} is distinct from seen.status`);
@@ -159,6 +159,46 @@ export function stepRepository(database: Database) {
       return Map.groupBy(rows, ({ executionId }) => executionId);
     },
   };
+}
+
+// What every attempt of every step does, so prepared: building the statement takes longer than executing it.
+
+function stepStarted(database: Database) {
+  const at = sql`coalesce(${given('at')}::timestamptz, clock_timestamp())`;
+  return database
+    .update(runSteps)
+    .set({
+      activity: sql`${given('activity')}`,
+      status: 'RUNNING',
+      attempts: sql`${runSteps.attempts} + (${runSteps.attemptToken} is distinct from ${given('attemptToken')})::int`,
+      attemptToken: sql`${given('attemptToken')}`,
+      startedAt: sql`coalesce(${runSteps.startedAt}, ${at})`,
+      finishedAt: null,
+      error: null,
+    })
+    .where(GIVEN_STEP)
+    .prepare('step_started');
+}
+
+function stepFinished(database: Database) {
+  return database
+    .update(runSteps)
+    .set({
+      status: sql`${given('status')}`,
+      rows: sql`${given('rows')}`,
+      bytes: sql`${given('bytes')}`,
+      error: sql`${given('error')}`,
+      externalUrl: sql`${given('externalUrl')}`,
+      result: sql`${given('result')}`,
+      finishedAt: sql`coalesce(${given('at')}::timestamptz, clock_timestamp())`,
+    })
+    .where(and(GIVEN_STEP, eq(runSteps.attemptToken, given('attemptToken'))))
+    .returning({ step: runSteps.step })
+    .prepare('step_finished');
+}
+
+function given(name: string) {
+  return sql.placeholder(name);
 }
 
 function ofRun(executionId: string, step: string) {

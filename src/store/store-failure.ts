@@ -9,8 +9,8 @@ import { messageOf, ServiceError } from '../errors.ts';
 const AWAY_CLASSES = new Set(['08', '53', '57', '58', 'XX']);
 /** Serialization failure, deadlock, lock not available, transaction idle or too long: another try may succeed. */
 const AWAY_STATES = new Set(['40001', '40P01', '55P03', '25P02', '25P03', '25P04']);
-/** A text with a NUL character, which PostgreSQL cannot store. */
-const UNTRANSLATABLE = new Set(['22021', '22P05']);
+/** A text with a NUL character or half a surrogate pair, which PostgreSQL cannot store. */
+const UNTRANSLATABLE = new Set(['22021', '22P05', '22P02']);
 
 /** Told by whoever expects it; this is two that raced. */
 const UNIQUE_VIOLATION = '23505';
@@ -20,7 +20,8 @@ export function storeFailure(thrown: unknown): unknown {
   const cause = thrown instanceof DrizzleQueryError ? thrown.cause : thrown;
   const state = sqlState(cause);
   if (state === undefined) return thrown instanceof DrizzleQueryError ? databaseAway(cause) : thrown;
-  if (UNTRANSLATABLE.has(state)) return new ServiceError('VALIDATION_FAILED', 'A text contains a NUL character');
+  if (UNTRANSLATABLE.has(state))
+    return new ServiceError('VALIDATION_FAILED', 'A text contains a character that cannot be stored');
   if (state === UNIQUE_VIOLATION) return new ServiceError('CONFLICT', 'It exists already');
   return AWAY_STATES.has(state) || AWAY_CLASSES.has(state.slice(0, 2)) ? databaseAway(cause) : cause;
 }

@@ -144,18 +144,28 @@ test(
 );
 
 test(
-  'The store, when its server stops answering, says so within 2 s, in a query and in a transaction',
+  'The store, when its server stops answering, says so within 2 s, in a query, at the start of a transaction and midway',
   async () => {
     const proxy = await startProxy(await newDatabase('held'));
     const store = await openStore({ url: proxy.url });
     await Promise.all([store.ping(), store.ping(), store.ping()]);
-    proxy.hold();
-    const [query, transaction, listing] = await Promise.all([
+    const held = Promise.withResolvers<undefined>();
+    const midway = timed(
+      store.transaction(async ({ pipelines }) => {
+        await pipelines.list('default', { page: 0, size: 1 });
+        proxy.hold();
+        held.resolve(undefined);
+        await pipelines.create(newPipeline());
+      }),
+    );
+    await held.promise;
+    const outcomes = await Promise.all([
+      midway,
       timed(store.ping()),
       timed(store.transaction(({ pipelines }) => pipelines.create(newPipeline()))),
       timed(store.pipelines.list('default', { page: 0, size: 1 })),
     ]);
-    for (const { error, ms } of [query, transaction, listing]) {
+    for (const { error, ms } of outcomes) {
       expect(error).toMatchObject(AWAY);
       expect(ms).toBeLessThan(2_500);
     }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { newPipeline, someName } from './store-fixtures.ts';
-import { onEachDatabase } from './on-each-database.ts';
+import type { Subject } from './on-each-database.ts';
 
 const FIRST_PAGE = { page: 0, size: 20 };
 
-onEachDatabase((subject) => {
+export function pipelinesSuite(subject: Subject): void {
   test('A pipeline, when it is created, is found by its id and by its name, with its document as it was given', async () => {
     const created = newPipeline({ tags: ['a b', 'c"d,{}\\', ''] });
     const row = await subject.store.pipelines.create(created);
@@ -96,7 +96,16 @@ onEachDatabase((subject) => {
     expect((await pipelines.list(tenant, { page: Number.MAX_SAFE_INTEGER, size: 100 })).items).toEqual([]);
   });
 
+  test('A document with what cannot be stored, when it is created, is the caller’s fault', async () => {
+    for (const description of ['a\0b', 'a\ud800b']) {
+      const created = newPipeline();
+      const strange = { ...created, document: { ...created.document, description } };
+      await expect(subject.store.pipelines.create(strange)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+      expect(await subject.store.pipelines.find('default', created.name)).toBeUndefined();
+    }
+  });
+
   test('A name with a NUL character, when it is looked up, is the caller’s fault', async () => {
     await expect(subject.store.pipelines.find('default', 'a\0b')).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
   });
-});
+}

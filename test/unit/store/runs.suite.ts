@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { newPipeline, newRun, submittedRun } from './store-fixtures.ts';
-import { onEachDatabase } from './on-each-database.ts';
+import type { Subject } from './on-each-database.ts';
 
 const FIRST_PAGE = { page: 0, size: 20 };
 
-onEachDatabase((subject) => {
+export function runsSuite(subject: Subject): void {
   test('A run, when it is inserted, is RUNNING and found by its ids, by its own tenant only', async () => {
     const { runs } = subject.store;
     const interval = { start: new Date('2001-01-01T00:00:00Z'), end: new Date('2001-01-02T00:00:00Z') };
@@ -79,6 +79,22 @@ onEachDatabase((subject) => {
     expect(await acquire(queue)).toEqual([]);
   });
 
+  test('Slots, when twenty waiting runs race for three, are three', async () => {
+    const { runs } = subject.store;
+    for (let round = 0; round < 4; round++) {
+      const pipeline = await subject.store.pipelines.create(newPipeline());
+      const limit = { maxRuns: 3, onConflict: 'queue' as const };
+      const waiting = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          submittedRun(subject.store, { limit, submittedAt: new Date(Date.UTC(2026, 1, 1, 0, 0, n)) }, pipeline),
+        ),
+      );
+      const got = await Promise.all(waiting.map(({ executionId }) => runs.acquireSlot(executionId, 3)));
+      expect(got.filter(Boolean)).toHaveLength(3);
+      expect(got.slice(0, 3)).toEqual([true, true, true]);
+    }
+  });
+
   test('A waiting run, when two runs end at once or one before it in the queue gives up, is woken', async () => {
     const { runs } = subject.store;
     const pipeline = await subject.store.pipelines.create(newPipeline());
@@ -119,6 +135,9 @@ onEachDatabase((subject) => {
     expect(row.status).toBe(closed[0]?.first ? 'COMPLETED' : 'TERMINATED');
     if (closed[0]?.first) expect(row).toMatchObject({ result, rowsProcessed: 3, bytesProcessed: 2 ** 40 });
     expect(row.finishedAt).toBeInstanceOf(Date);
+    const strange = await submittedRun(subject.store);
+    await runs.close({ executionId: strange.executionId, status: 'FAILED', reason: 'a\0b\ud800' });
+    expect((await runs.get(strange.executionId)).reason).toBe('a\u{fffd}b\u{fffd}');
     await expect(runs.close({ executionId: 'nobody', status: 'FAILED' })).rejects.toMatchObject({
       code: 'RESOURCE_NOT_FOUND',
     });
@@ -136,9 +155,10 @@ onEachDatabase((subject) => {
     expect(await complete(null, '9')).toBe('9');
     expect(await complete('9', '10')).toBe('10');
     expect(await complete('9', '9.5')).toBe('10');
-    expect(await complete(null, '11')).toBe('11');
-    expect(await complete('11', '2026-01-02T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
-    expect(await complete('11', '2026-01-01T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
+    expect(await complete(null, '31')).toBe('31');
+    // Now another column is read, whose values compare otherwise.
+    expect(await complete('31', '2026-01-02T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
+    expect(await complete('31', '2026-01-01T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
     expect(await watermarks.get(pipeline.pipelineId, 'ant')).toBeUndefined();
   });
 
@@ -233,4 +253,4 @@ onEachDatabase((subject) => {
       expect(await logs.list(executionId, 'quality')).toHaveLength(1);
     }
   });
-});
+}

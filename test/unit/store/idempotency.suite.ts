@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { onEachDatabase } from './on-each-database.ts';
+import type { Subject } from './on-each-database.ts';
 
-onEachDatabase((subject) => {
+export function idempotencySuite(subject: Subject): void {
   const request = (changes: Partial<ReturnType<typeof fresh>> = {}) => ({ ...fresh(), ...changes });
   const fresh = () => ({
     tenant: 'default',
@@ -117,4 +117,4 @@ onEachDatabase((subject) => {
     expect(await idempotency.expire()).toBe(0);
     expect(await idempotency.begin(again(young))).toEqual({ outcome: 'wait' });
   });
-});
+}

@@ -3,12 +3,12 @@ import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { NewRun } from '../../../src/store/runs.ts';
 import { newPipeline, submittedRun } from './store-fixtures.ts';
-import { onEachDatabase } from './on-each-database.ts';
+import type { Subject } from './on-each-database.ts';
 
 const HOUR_MS = 3_600_000;
 const FIRST_PAGE = { page: 0, size: 20 };
 
-onEachDatabase((subject) => {
+export function gatesSuite(subject: Subject): void {
   async function openGate(timeoutMs = HOUR_MS, changes: Partial<NewRun> = {}) {
     const { executionId, workflowId, tenant } = await submittedRun(subject.store, changes);
     await subject.store.quality.save(executionId, 0.5, { score: 0.5 });
@@ -171,4 +171,4 @@ onEachDatabase((subject) => {
       (execution_id, answer_id, kind, answered_by, answered_at) values (${executionId}, 'x', 'rejected', 'b', now())`);
     await expect(twice).rejects.toThrow();
   });
-});
+}

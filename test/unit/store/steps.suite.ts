@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { submittedRun } from './store-fixtures.ts';
-import { onEachDatabase } from './on-each-database.ts';
+import type { Subject } from './on-each-database.ts';
 
-onEachDatabase((subject) => {
+export function stepsSuite(subject: Subject): void {
   const plannedRun = async () => {
     const { executionId } = await submittedRun(subject.store);
     await subject.store.steps.plan(executionId, [
@@ -58,7 +58,7 @@ onEachDatabase((subject) => {
     const executionId = await plannedRun();
     const lost = { executionId, step: 'load:out', activity: 'write_file', attemptToken: 'lost' };
     await steps.started(lost);
-    await steps.finished({ ...lost, status: 'FAILED', error: { type: 'UnavailableError', message: 'away' } });
+    await steps.finished({ ...lost, status: 'FAILED', error: { type: 'UnavailableError', message: 'a\0\ud800' } });
     await steps.started({ ...lost, attemptToken: 'successor' });
     expect(await steps.finished({ ...lost, status: 'COMPLETED', rows: 1 })).toBe(false);
     expect((await stepsOf(executionId))['load:out']).toMatchObject({
@@ -95,7 +95,14 @@ onEachDatabase((subject) => {
     await steps.settle(executionId, [
       { step: 'extract:zebra', activity: 'extract_data', status: 'CANCELLED', startedAt, finishedAt, error: 'yours' },
       { step: 'extract:ant', activity: 'extract_data', status: 'COMPLETED', startedAt, finishedAt },
-      { step: 'gate', activity: 'wait_for_approval', status: 'FAILED', startedAt, finishedAt, error: 'it’s late' },
+      {
+        step: 'gate',
+        activity: 'wait_for_approval',
+        status: 'FAILED',
+        startedAt,
+        finishedAt,
+        error: 'it’s late\0\ud800',
+      },
       { step: 'load:out', activity: 'write_file', status: 'SKIPPED' },
     ]);
     const rows = await stepsOf(executionId);
@@ -109,7 +116,7 @@ onEachDatabase((subject) => {
       status: 'FAILED',
       startedAt: new Date(startedAt),
       finishedAt: new Date(finishedAt),
-      error: { type: 'StepError', message: 'it’s late' },
+      error: { type: 'StepError', message: 'it’s late\u{fffd}\u{fffd}' },
     });
     expect(rows['load:out']).toMatchObject({ status: 'SKIPPED', startedAt: null, finishedAt: null });
   });
@@ -140,7 +147,8 @@ onEachDatabase((subject) => {
     expect(kept.at(-1)).toEqual({ at, level: 'info', message: 'line 1199', attempt: 3 });
     expect(await logs.list(executionId, 'quality')).toEqual([{ at, level: 'warn', message: 'line 0', attempt: 1 }]);
     await logs.append(executionId, 'gate', 1, []);
-    await logs.append(executionId, 'gate', 1, [{ at, level: 'error', message: `a\0b${'x'.repeat(20_000)}` }]);
-    expect((await logs.list(executionId, 'gate')).map(({ message }) => message.slice(0, 5))).toEqual(['a\u{fffd}bxx']);
+    await logs.append(executionId, 'gate', 1, [{ at, level: 'error', message: `a\0b${'x'.repeat(9_996)}\u{1f600}` }]);
+    const [cut] = await logs.list(executionId, 'gate');
+    expect(cut?.message).toBe(`a\u{fffd}b${'x'.repeat(9_996)}\u{fffd}`);
   });
-});
+}
