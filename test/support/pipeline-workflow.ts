@@ -19,7 +19,7 @@ import {
   type RunProgress,
   type StepInput,
 } from '../../src/workflows/messages.ts';
-import { testTemporal } from './temporal.ts';
+import type { TestTemporal } from './temporal.ts';
 
 const QUEUES = ['extract', 'quality', 'transform', 'load', 'notify'];
 
@@ -166,16 +166,19 @@ function quietly(): ReturnType<typeof bundleWorkflows> {
   return bundleWorkflows(createLogger('error'));
 }
 
-/** A namespace's worth of workers with the given stand-ins, gone when it is disposed of. */
-export async function workflowBench(options: {
-  store?: StandInStore;
-  calls?: Call[];
-  activities: Partial<PipelineActivities>;
-  score?: number;
-}): Promise<WorkflowBench> {
+/** Workers with the given stand-ins, gone when it is disposed of. */
+export async function workflowBench(
+  server: TestTemporal,
+  options: {
+    store?: StandInStore;
+    calls?: Call[];
+    activities: Partial<PipelineActivities>;
+    score?: number;
+  },
+): Promise<WorkflowBench> {
   const store = options.store ?? new StandInStore();
   const calls = options.calls ?? [];
-  const { address, namespace } = await testTemporal();
+  const { address, namespace } = server;
   bundle ??= quietly();
   const connection = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace });

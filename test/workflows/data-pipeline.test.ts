@@ -12,6 +12,7 @@ import {
   type StepInput,
 } from '../../src/workflows/messages.ts';
 import { type Call, runInput, StandInStore, workflowBench } from '../support/pipeline-workflow.ts';
+import { testTemporal } from '../support/temporal.ts';
 
 const failing = (message: string) => () =>
   Promise.reject(ApplicationFailure.create({ message, type: 'JobFailedError', nonRetryable: false }));
@@ -34,7 +35,7 @@ const stepsCalled = (calls: Call[], activity: string) =>
 
 describe('DataPipelineWorkflow on a real Temporal server, activities stand in', () => {
   test('a run, when nothing goes wrong, does every step once in order and records its end', async () => {
-    await using bench = await workflowBench({ activities: {} });
+    await using bench = await workflowBench(await testTemporal(), { activities: {} });
     const run = await bench.start(runInput());
     const result = await run.result();
 
@@ -52,7 +53,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a transformation, when it is called, gets references to all sources and to what it depends on', async () => {
-    await using bench = await workflowBench({ activities: {} });
+    await using bench = await workflowBench(await testTemporal(), { activities: {} });
     await (await bench.start(runInput())).result();
     const left = bench.calls.find(({ input }) => input.step === 'transform:left');
     expect(Object.keys(left?.input.inputs ?? {})).toEqual(['a', 'b', 'first']);
@@ -63,7 +64,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
     'a run, when %s fails for good, fails with its message and tells people',
     async (activity) => {
       const failed = { [activity]: failing('the disk is on fire') } as Partial<PipelineActivities>;
-      await using bench = await workflowBench({ activities: failed });
+      await using bench = await workflowBench(await testTemporal(), { activities: failed });
       const run = await bench.start(runInput());
       await expect(run.result()).rejects.toBeInstanceOf(WorkflowFailedError);
 
@@ -75,7 +76,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   );
 
   test('a run, when one transformation fails, cancels the one beside it and loads nothing', async () => {
-    await using bench = await workflowBench({
+    await using bench = await workflowBench(await testTemporal(), {
       activities: {
         run_sql: (input: StepInput) => {
           if (input.step === 'transform:left') return failing('left failed')();
@@ -95,7 +96,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('the gate, when a person says yes, lets the run go on', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput();
     const run = await bench.start(input);
     const waiting = await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
@@ -109,7 +110,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('the gate, when a person says no, ends the run by that name and loads nothing', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput();
     const run = await bench.start(input);
     await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
@@ -120,7 +121,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('the gate, when nobody answers, closes and refuses', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const run = await bench.start(runInput({ gate: { timeoutMs: 300, remindAfterMs: [100] } }));
     expect(await run.result()).toMatchObject({ status: 'CANCELLED', reason: 'Quality below threshold' });
     expect(stepsCalled(bench.calls, 'notify_quality_issue')).toHaveLength(2);
@@ -128,7 +129,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('the gate, when an accepted answer is delivered only after the deadline, counts the answer', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput({ gate: { timeoutMs: 400, remindAfterMs: [] } });
     const run = await bench.start(input);
     await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
@@ -137,7 +138,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('the gate, when a raw signal names no recorded answer, ignores it and notes it', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const run = await bench.start(runInput());
     await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
     await run.handle.signal('approval', { approved: true });
@@ -149,7 +150,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a run, when it is cancelled while it waits at the gate, ends CANCELLED with the reason', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const run = await bench.start(runInput());
     await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
     await run.handle.signal(cancellationSignal, { reason: 'wrong day' });
@@ -158,7 +159,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a run, when Temporal is told to cancel it midway, stops its activity and is Canceled there too', async () => {
-    await using bench = await workflowBench({ activities: { run_sql: untilCancelled } });
+    await using bench = await workflowBench(await testTemporal(), { activities: { run_sql: untilCancelled } });
     const run = await bench.start(runInput());
     await run.until(({ currentActivity }) => currentActivity === 'run_sql');
     await run.handle.cancel();
@@ -168,7 +169,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a run, when its deadline passes, stops its activity, tells people and is TIMED_OUT', async () => {
-    await using bench = await workflowBench({ activities: { run_sql: untilCancelled } });
+    await using bench = await workflowBench(await testTemporal(), { activities: { run_sql: untilCancelled } });
     const run = await bench.start(runInput({ deadlineMs: 500 }));
     await expect(run.result()).rejects.toThrow(WorkflowFailedError);
     expect(bench.store.closed[0]?.result).toMatchObject({ status: 'TIMED_OUT', reason: 'Deadline exceeded' });
@@ -176,7 +177,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a paused run, when its activity ends, starts no other until it is resumed', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput();
     const run = await bench.start(input);
     await run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
@@ -194,7 +195,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
 
   test('a step, when its attempts ran out because their workers shut down, is scheduled anew', async () => {
     let attempts = 0;
-    await using bench = await workflowBench({
+    await using bench = await workflowBench(await testTemporal(), {
       activities: {
         write_file: () => {
           attempts += 1;
@@ -212,7 +213,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   test('a step, when its worker dies without a word, is scheduled anew once its heartbeats are missed', async () => {
     let attempts = 0;
     const silence = Promise.withResolvers<never>();
-    await using bench = await workflowBench({
+    await using bench = await workflowBench(await testTemporal(), {
       activities: {
         write_file: () => {
           attempts += 1;
@@ -229,7 +230,9 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   }, 20_000);
 
   test('a notification, when it cannot be sent, never fails the run and shows in its notes', async () => {
-    await using bench = await workflowBench({ activities: { notify_pipeline_completion: failing('nobody home') } });
+    await using bench = await workflowBench(await testTemporal(), {
+      activities: { notify_pipeline_completion: failing('nobody home') },
+    });
     const run = await bench.start(runInput());
     expect(await run.result()).toMatchObject({ status: 'COMPLETED' });
     expect((await run.progress()).notes).toEqual(['notify_pipeline_completion failed: nobody home']);
@@ -238,7 +241,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   test('a limited run, when no slot is free, waits for one without working', async () => {
     const store = new StandInStore();
     store.slotsFree = 0;
-    await using bench = await workflowBench({ activities: {}, store });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, store });
     const run = await bench.start(runInput({ maxRuns: 1 }));
     await run.until(({ currentActivity }) => currentActivity === 'wait_for_slot');
     expect(bench.calls).toEqual([]);
@@ -248,7 +251,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
   });
 
   test('a retry, when steps of the earlier run are reused, does only the others, with the earlier outputs', async () => {
-    await using bench = await workflowBench({ activities: {}, score: 0.5 });
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput();
     const kept = (name: string) => ({ rows: 1, output: { uri: `file:///kept/${name}/`, rows: 1, bytes: 1 } });
     input.reused = {
