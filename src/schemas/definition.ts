@@ -11,7 +11,7 @@ const OF_EVERY_OBJECT = new Set(Object.getOwnPropertyNames(Object.prototype));
 const isFree = (name: string) => !OF_EVERY_OBJECT.has(name);
 
 /** Names of sources, transformations and sinks: they are also SQL tables and parts of step names. */
-export const stepName = z
+const stepName = z
   .string()
   .regex(
     /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/,
@@ -22,7 +22,7 @@ const parameterName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'expected letters, digits and _ (63 at most), starting with a letter or _')
   .refine(isFree, 'expected another name; this one is reserved');
-export const pipelineName = z
+const pipelineName = z
   .string()
   .regex(/^[a-z0-9-]{1,63}$/, 'expected 1 to 63 of a-z, 0-9 and -')
   .refine(
@@ -39,7 +39,7 @@ const jsonScalar = z.union([z.string(), z.number(), z.boolean()]);
 const sqlText = z.string().min(1);
 
 const fileFormat = z.enum(['csv', 'json', 'parquet']);
-export const fileSource = z.strictObject({
+const fileSource = z.strictObject({
   type: z.literal('file'),
   path: z.string().min(1),
   format: fileFormat,
@@ -47,7 +47,7 @@ export const fileSource = z.strictObject({
     .record(z.string(), z.union([jsonScalar, z.array(z.string()), z.record(z.string(), z.string())]))
     .optional(),
 });
-export const jdbcSource = z.strictObject({
+const jdbcSource = z.strictObject({
   type: z.literal('jdbc'),
   connection: z.string().min(1),
   table: z.string().min(1).optional(),
@@ -149,17 +149,17 @@ export const transformation = z.discriminatedUnion('engine', [
 ]);
 
 /** `namespace.table`, more than one level of namespace allowed. */
-export const tableName = z
+const tableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)+$/, 'expected namespace.table');
-export const partitionField = z
+const partitionField = z
   .string()
   .regex(
     /^(?:(?:year|month|day|hour)\([^(),]+\)|(?:bucket|truncate)\(\s*[1-9]\d{0,8}\s*,[^(),]+\)|[^(),]+)$/,
     'expected a column, year|month|day|hour(column), bucket(16, column) or truncate(4, column)',
   );
 const sinkBase = { from: stepName };
-export const icebergSink = z.strictObject({
+const icebergSink = z.strictObject({
   ...sinkBase,
   type: z.literal('iceberg'),
   table: tableName,
@@ -168,7 +168,7 @@ export const icebergSink = z.strictObject({
   schema_evolution: z.enum(['none', 'add_columns']).default('none'),
   partition_by: z.array(partitionField).default([]),
 });
-export const postgresSink = z.strictObject({
+const postgresSink = z.strictObject({
   ...sinkBase,
   type: z.literal('postgres'),
   connection: z.string().min(1),
@@ -176,7 +176,7 @@ export const postgresSink = z.strictObject({
   mode: z.enum(['append', 'overwrite', 'merge']).default('append'),
   merge_keys: columnNames.optional(),
 });
-export const fileSink = z.strictObject({
+const fileSink = z.strictObject({
   ...sinkBase,
   type: z.literal('file'),
   path: z.string().min(1),
@@ -188,7 +188,7 @@ const blackout = z.union([
   z.strictObject({ from: z.iso.datetime({ offset: true }), to: z.iso.datetime({ offset: true }) }),
   z.strictObject({ cron: z.string().min(1), duration }),
 ]);
-export const schedule = z.strictObject({
+const schedule = z.strictObject({
   cron: z.string().min(1).optional(),
   interval: duration.optional(),
   timezone,
@@ -201,7 +201,7 @@ export const schedule = z.strictObject({
   enabled: z.boolean().default(true),
 });
 
-export const ACTIVITIES = [
+const ACTIVITIES = [
   'extract_data',
   'validate_quality',
   'trigger_airflow_dag',
@@ -252,7 +252,7 @@ export const orchestration = z.strictObject({
     .prefault({}),
 });
 
-export const definition = z.strictObject({
+const definition = z.strictObject({
   sources: z.record(stepName, source).refine((all) => Object.keys(all).length > 0, 'expected at least one source'),
   quality_checks: qualityChecks.prefault({}),
   transformations: z.array(transformation).default([]),

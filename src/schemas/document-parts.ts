@@ -30,17 +30,17 @@ export interface DocumentParts {
   orchestration: PipelineDefinition['orchestration'] | undefined;
 }
 
-export interface CheckPart {
+interface CheckPart {
   source: string | undefined;
   whole: QualityCheck | undefined;
 }
 
-export interface SinkPart {
+interface SinkPart {
   from: string | undefined;
   whole: Sink | undefined;
 }
 
-export interface TransformationPart {
+interface TransformationPart {
   name: string | undefined;
   dependsOn: readonly string[];
   whole: Transformation | undefined;

@@ -1,5 +1,5 @@
 /** What JSON can say: a document as it is stored and sent. */
-export type Json = string | number | boolean | null | Json[] | JsonObject;
+type Json = string | number | boolean | null | Json[] | JsonObject;
 export interface JsonObject {
   [key: string]: Json;
 }

@@ -1,5 +1,5 @@
 /** The name that was probably meant: at most two slips of the keyboard away, and only when that is not most of it. */
-export function nearestName(written: string, names: Iterable<string>): string | undefined {
+function nearestName(written: string, names: Iterable<string>): string | undefined {
   const limit = Math.min(2, Math.floor(written.length / 3));
   let best: { name: string; distance: number } | undefined;
   for (const name of names) {
