@@ -1,17 +1,7 @@
 /** The service's HTTP API as the command line uses it (spec section 4). */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type {
-  ErrorAnswer,
-  Execution,
-  LogLine,
-  PipelineAnswer,
-  PipelineSummary,
-  PipelineWritten,
-  QualityReportAnswer,
-  StartedRun,
-  Step,
-  WorkflowStatus,
-} from '../schemas/api.ts';
+import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
+import type { Execution, LogLine, QualityReportAnswer, StartedRun, Step, WorkflowStatus } from '../schemas/api-run-answers.ts';
 import type { Fault } from '../schemas/fault.ts';
 
 const ANSWER_WITHIN_MS = 30_000;
@@ -34,7 +24,7 @@ export class ApiError extends Error {
 }
 
 export interface DocumentText {
-  format: 'json' | 'yaml';
+  type: 'application/json' | 'application/yaml';
   text: string;
 }
 
@@ -137,7 +127,7 @@ export class ApiClient {
         method,
         headers: {
           accept: 'application/json',
-          ...(body && { 'content-type': `application/${body.format}` }),
+          ...(body && { 'content-type': body.type }),
           ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
           ...(idempotencyKey !== undefined && { 'x-idempotency-key': idempotencyKey }),
         },
@@ -171,7 +161,11 @@ export class ApiClient {
 function mayPass({ status, cause }: ApiError): boolean {
   if (status === 503) return true;
   const lost = cause instanceof TypeError && cause.cause instanceof Error && 'code' in cause.cause;
-  return status === 0 && lost && ['ECONNRESET', 'UND_ERR_SOCKET', 'EPIPE'].includes(String((cause.cause as { code: unknown }).code));
+  return (
+    status === 0 &&
+    lost &&
+    ['ECONNRESET', 'UND_ERR_SOCKET', 'EPIPE'].includes(String((cause.cause as { code: unknown }).code))
+  );
 }
 
 function executionPath(executionId: string): string {
@@ -183,7 +177,7 @@ function workflowPath(workflowId: string): string {
 }
 
 function json(body: object): DocumentText {
-  return { format: 'json', text: JSON.stringify(body) };
+  return { type: 'application/json', text: JSON.stringify(body) };
 }
 
 function parseJson(text: string): unknown {

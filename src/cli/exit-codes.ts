@@ -1,4 +1,4 @@
-import type { WorkflowStatus } from '../schemas/api.ts';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { ApiError } from './api-client.ts';
 
 /** What the command line ends with (spec section 8). */

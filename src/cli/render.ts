@@ -1,6 +1,7 @@
 /** Answers of the API as a person reads them on a terminal. */
 import { styleText } from 'node:util';
-import type { Execution, LogLine, PipelineSummary, Step, WorkflowStatus } from '../schemas/api.ts';
+import type { PipelineSummary } from '../schemas/api-answers.ts';
+import type { Execution, LogLine, Step, WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { formatDuration } from '../schemas/duration.ts';
 import { printable } from './printable.ts';
 
@@ -22,22 +23,21 @@ export function colored(status: string): string {
   return styleText(STATUS_STYLES[status] ?? 'white', status);
 }
 
-// eslint-disable-next-line no-control-regex -- the colours' own escape
+ 
 const COLOR = /\u001b\[\d+m/g;
 
-/** How many columns a text takes; colours take none. */
-export function widthOf(text: string): number {
-  return text.replace(COLOR, '').length;
+export function withoutColors(text: string): string {
+  return text.replace(COLOR, '');
 }
 
 /** Columns as wide as their widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => widthOf(row[column] ?? ''))),
+    Math.max(title.length, ...rows.map((row) => withoutColors(row[column] ?? '').length)),
   );
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell))))
+      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - withoutColors(cell).length)))
       .join('  ')
       .trimEnd();
   return [styleText('bold', line(header)), ...rows.map(line)].join('\n');

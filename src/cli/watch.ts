@@ -7,28 +7,41 @@ const POLL_MS = 500;
 /** A service that restarts is waited for this long. */
 const AWAY_LIMIT_MS = 120_000;
 
-/** Calls `onChange` at each state that differs from the one before; answers the last one. */
+export interface FollowOptions {
+  /** Ends also when the run waits at the gate. */
+  untilGate: boolean;
+  onChange: (status: WorkflowStatus) => void;
+  signal?: AbortSignal | undefined;
+  /** Between two looks. */
+  pollMs?: number;
+}
+
+/**
+ * Calls `onChange` at each state that differs from the one before; answers the last one.
+ * @throws ApiError when the service refuses, or stays away for two minutes; `signal.reason` when aborted
+ */
 export async function followRun(
-  api: ApiClient,
+  api: Pick<ApiClient, 'status'>,
   workflowId: string,
-  options: { untilGate: boolean; onChange: (status: WorkflowStatus) => void },
+  { untilGate, onChange, signal, pollMs = POLL_MS }: FollowOptions,
 ): Promise<WorkflowStatus> {
   let before = '';
   let awaySinceMs: number | undefined;
   for (;;) {
+    signal?.throwIfAborted();
     try {
       const status = await api.status(workflowId);
       awaySinceMs = undefined;
-      const now = JSON.stringify(status);
-      if (now !== before) options.onChange(status);
+      const now = JSON.stringify({ ...status, asOf: undefined });
+      if (now !== before) onChange(status);
       before = now;
-      const waits = options.untilGate && status.pendingSignals.includes('approval');
+      const waits = untilGate && status.pendingSignals.includes('approval');
       if (status.status !== 'RUNNING' || waits) return status;
     } catch (error) {
       if (!(error instanceof ApiError) || (error.status !== 0 && error.status !== 503)) throw error;
-      awaySinceMs ??= Date.now();
-      if (Date.now() - awaySinceMs > AWAY_LIMIT_MS) throw error;
+      awaySinceMs ??= performance.now();
+      if (performance.now() - awaySinceMs > AWAY_LIMIT_MS) throw error;
     }
-    await sleep(POLL_MS);
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }

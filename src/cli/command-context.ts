@@ -1,0 +1,62 @@
+/** What every command works with. */
+import type { Command } from 'commander';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
+import type { ApiClient } from './api-client.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { followRun } from './watch.ts';
+import { ProgressView, type Screen } from './progress-view.ts';
+import { renderStatus } from './render.ts';
+
+export interface ProgramOptions {
+  api: ApiClient;
+  screen: Screen;
+  setExitCode: (code: number) => void;
+}
+
+export class CommandContext {
+  readonly api: ApiClient;
+  readonly setExitCode: (code: number) => void;
+  readonly #program: Command;
+  readonly #screen: Screen;
+
+  constructor(program: Command, { api, screen, setExitCode }: ProgramOptions) {
+    this.#program = program;
+    this.api = api;
+    this.#screen = screen;
+    this.setExitCode = setExitCode;
+  }
+
+  /** The answer as it is with `--json`, else as a person reads it. */
+  show(answer: unknown, render: () => string): void {
+    this.#screen.write(`${this.#asJson ? JSON.stringify(answer, null, 2) : render()}\n`);
+  }
+
+  /** Shows a run's progress until it ends, or waits at the gate when that is wanted; the exit code is then the run's. */
+  async follow(workflowId: string, untilGate: boolean): Promise<void> {
+    const view = new ProgressView(this.#screen);
+    const onChange = (status: WorkflowStatus): void => {
+      if (!this.#asJson) view.show(status);
+    };
+    const status = await followRun(this.api, workflowId, { untilGate, onChange });
+    this.show(status, () => renderStatus(status));
+    this.setExitCode(exitCodeOf(status));
+  }
+
+  /** @param id of an execution or of its workflow */
+  async workflowOf(id: string): Promise<string> {
+    return isWorkflowId(id) ? id : (await this.api.execution(id)).workflowId;
+  }
+
+  /** @param id of an execution or of its workflow */
+  async executionOf(id: string): Promise<string> {
+    return isWorkflowId(id) ? ((await this.api.status(id)).executionId ?? id) : id;
+  }
+
+  get #asJson(): boolean {
+    return this.#program.opts<{ json?: boolean }>().json === true;
+  }
+}
+
+function isWorkflowId(id: string): boolean {
+  return id.startsWith('pipeline-');
+}
