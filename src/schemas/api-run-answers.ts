@@ -87,16 +87,24 @@ const qualityCheckOutcome = z
   .looseObject({
     type: z.string(),
     source: z.string().optional(),
+    columns: z.array(z.string()).optional(),
     severity: z.enum(['INFO', 'WARNING', 'ERROR', 'CRITICAL']),
     weight: z.number(),
-    passed: z.boolean(),
+    outcome: z.enum(['PASSED', 'FAILED']),
     observed: z.unknown().optional(),
+    expected: z.unknown().optional(),
     failingRows: count.optional(),
     examples: z.array(z.record(z.string(), z.unknown())).optional(),
+    message: z.string().optional(),
   })
   .meta({ id: 'QualityCheckOutcome' });
 export const qualityReportAnswer = z
-  .looseObject({ executionId: z.string(), score: z.number().min(0).max(1), checks: z.array(qualityCheckOutcome) })
+  .looseObject({
+    executionId: z.string(),
+    score: z.number().min(0).max(1),
+    minScore: z.number().min(0).max(1).optional(),
+    checks: z.array(qualityCheckOutcome),
+  })
   .meta({ id: 'QualityReport' });
 
 const statusActivity = z.object({
