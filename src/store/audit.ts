@@ -17,7 +17,6 @@ export interface NewAuditEntry {
 }
 
 export type AuditRow = typeof auditLog.$inferSelect;
-export type AuditRepository = ReturnType<typeof auditRepository>;
 
 export function auditRepository(database: Database) {
   return {

@@ -36,8 +36,6 @@ const NOW = sql`clock_timestamp()`;
 const LEASE_UNTIL = sql`clock_timestamp() + ${sql.raw(`interval '${LEASE_SECONDS} seconds'`)}`;
 const EXPIRY = sql`clock_timestamp() - ${sql.raw(`interval '${KEPT_HOURS} hours'`)}`;
 
-export type IdempotencyRepository = ReturnType<typeof idempotencyRepository>;
-
 export function idempotencyRepository(database: Database) {
   return {
     async begin(request: OwnedKey & { bodySha256: string }): Promise<Begun> {

@@ -60,8 +60,6 @@ const CURRENT_REVISION = and(
 );
 const NOW = sql`clock_timestamp()`;
 
-export type PipelineRepository = ReturnType<typeof pipelineRepository>;
-
 export function pipelineRepository(database: Database) {
   const repository = {
     /** Revision 1. CONFLICT when the tenant has a pipeline of this name. */

@@ -4,7 +4,6 @@ import type { Database } from './database.ts';
 import { gates, qualityReports } from './schema.ts';
 
 export type QualityRow = typeof qualityReports.$inferSelect;
-export type QualityRepository = ReturnType<typeof qualityRepository>;
 
 export function qualityRepository(database: Database) {
   return {

@@ -52,8 +52,6 @@ const GIVEN_STEP = and(
   eq(runSteps.step, sql.placeholder('step')),
 );
 
-export type StepRepository = ReturnType<typeof stepRepository>;
-
 export function stepRepository(database: Database) {
   let starting: ReturnType<typeof stepStarted> | undefined;
   let finishing: ReturnType<typeof stepFinished> | undefined;

@@ -19,7 +19,7 @@ import { stepRepository } from './steps.ts';
 import { storeFailure } from './store-failure.ts';
 import { watermarkRepository } from './watermarks.ts';
 
-export type Repositories = ReturnType<typeof repositoriesOf>;
+type Repositories = ReturnType<typeof repositoriesOf>;
 
 /**
  * Every method fails with `SERVICE_UNAVAILABLE` while the database is away, on PostgreSQL within 2 s. Those that read

@@ -4,8 +4,6 @@ import type { Watermark } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
 import { watermarks } from './schema.ts';
 
-export type WatermarkRepository = ReturnType<typeof watermarkRepository>;
-
 export function watermarkRepository(database: Database) {
   return {
     async get(pipelineId: string, source: string): Promise<string | undefined> {

@@ -191,6 +191,8 @@ test(
       expect(error).toMatchObject(AWAY);
       expect(ms).toBeLessThan(2_500);
     }
+    const waiting = await other.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'");
+    expect(waiting.rowCount).toBe(0);
     await other.query('rollback');
     expect(await store.pipelines.find('default', created.name)).toEqual(created);
     await other.end();
