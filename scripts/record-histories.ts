@@ -70,7 +70,7 @@ const STORIES: Record<string, () => Story> = {
       await run.handle.signal(pauseSignal);
       await run.until(({ paused }) => paused);
       await run.handle.signal(resumeSignal);
-      await answered('approved')?.(run, bench, input);
+      await answered('approved')(run, bench, input);
     },
   }),
   'transformation-failed': () => ({ options: { activities: { run_sql: failing } } }),

@@ -171,7 +171,13 @@ async function serve(config: Config, logger: Logger, cleanup: Cleanup): Promise<
     metrics,
     logger,
     metricsText: async () => {
-      metrics.approvalsPending.set(await store.gates.countOpen());
+      // Without the database the gauge keeps its last value: the other metrics are wanted all the more.
+      await store.gates.countOpen().then(
+        (open) => {
+          metrics.approvalsPending.set(open);
+        },
+        () => undefined,
+      );
       return (await scrape(metrics.registry, sdkMetricsUrl)).body;
     },
     readiness: () => readiness({ store, temporal: calls }),
