@@ -3,174 +3,180 @@
  * examples/flights.yaml, shows its progress, asks the gate's question, shows the table, and says where to look further.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
-import { parseArgs, styleText } from 'node:util';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ApiClient, ApiError } from '../src/cli/api-client.ts';
+import { applyDocument } from '../src/cli/commands/pipeline-commands.ts';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.ts';
-import { bar, colored, renderQuality, table } from '../src/cli/render.ts';
+import { ProgressView } from '../src/cli/progress-view.ts';
+import { renderError } from '../src/cli/render-error.ts';
+import { renderQuality } from '../src/cli/render-quality.ts';
+import { colored } from '../src/cli/render.ts';
 import { followRun } from '../src/cli/watch.ts';
-import type { WorkflowStatus } from '../src/schemas/api-run-answers.ts';
-import { readTable } from './read-table.ts';
+import { loadClientConfig } from '../src/config.ts';
+import { messageOf } from '../src/errors.ts';
+import type { StartedRun, WorkflowStatus } from '../src/schemas/api-run-answers.ts';
+import { preferredPort } from './demo/preferred-port.ts';
+import { readExample } from './demo/flights-example.ts';
+import { askAtGate } from './demo/gate-question.ts';
+import { lookFurther, pipelinesCommand } from './demo/look-further.ts';
+import { describeTable } from './demo/show-table.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
 const HELP = `npm run demo -- [options]
   --yes    approve at the quality gate without asking
   --no     reject there
-  --exit   end when the run has ended, with its exit code (0 completed, 1 failed, 3 cancelled)
+  --exit   end when the run has ended, with its exit code: 0 completed, 1 failed, 3 cancelled, 4 waits for an answer
   --help   this text
-DATA_DIR (default .data/demo) keeps what the demo makes; PORT (default 8092) is where its API listens.`;
-const DEFINITION = 'examples/flights.yaml';
-const TABLE = 'demo.daily_delays';
-const RESULTS = `select origin, airport, state, sum(flights)::bigint as flights, round(sum(mean_delay * flights) / sum(flights), 1) as mean_delay_min
-  from daily_delays group by all having sum(flights) > 10000 order by mean_delay_min desc limit 8`;
+DATA_DIR (.data/demo when unset) keeps what the demo makes; its API listens on PORT, or on 8092, or where it is free.`;
+const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-const { values: options } = parseArgs({
-  options: {
-    yes: { type: 'boolean', default: false },
-    no: { type: 'boolean', default: false },
-    exit: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-const terminal = process.stdout.isTTY;
+interface DemoOptions {
+  /** At the gate; undefined asks. */
+  answer: boolean | undefined;
+  exit: boolean;
+}
 
-if (options.help) console.log(HELP);
-else if (options.yes && options.no) {
-  console.error('--yes and --no contradict each other\n\n' + HELP);
-  process.exitCode = EXIT.usage;
-} else await demo();
-
-async function demo(): Promise<void> {
-  const dataDir = resolve(process.env['DATA_DIR'] ?? '.data/demo');
-  say('pipeline-service demo: 3,000,000 flights of 2001, checked, joined and loaded into Apache Iceberg');
-  let service: ServiceProcess;
+function readOptions(): DemoOptions | undefined {
+  const flag = { type: 'boolean', default: false } as const;
   try {
-    service = await startService({
-      dataDir,
-      ...(process.env['PORT'] !== undefined && { port: Number(process.env['PORT']) }),
-      report: say,
+    const { values } = parseArgs({ options: { yes: flag, no: flag, exit: flag, help: flag } });
+    if (values.yes && values.no) throw new TypeError('--yes and --no contradict each other');
+    if (!values.help) return { answer: values.yes ? true : values.no ? false : undefined, exit: values.exit };
+    say(HELP);
+  } catch (error) {
+    console.error(`${messageOf(error)}\n\n${HELP}`);
+    process.exitCode = EXIT.usage;
+  }
+  return undefined;
+}
+
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** The first signal ends the demo in order; a second one ends it at once, and the service follows it. */
+function interruption(): AbortController {
+  const interrupted = new AbortController();
+  for (const signal of Object.keys(SIGNAL_EXIT) as (keyof typeof SIGNAL_EXIT)[]) {
+    process.once(signal, () => {
+      process.exitCode = SIGNAL_EXIT[signal];
+      interrupted.abort(new Interrupted());
     });
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = EXIT.failed;
-    return;
   }
-  const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-  });
+  return interrupted;
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const interrupted = interruption();
+  const { signal } = interrupted;
+  const dataDir = resolve(process.env['DATA_DIR'] ?? '.data/demo');
+  let service: ServiceProcess | undefined;
   try {
-    const status = await runPipeline(new ApiClient({ url: service.url }), dataDir, service);
-    process.exitCode = exitCodeOf(status);
-    if (!options.exit) {
+    say('pipeline-service demo: 3,000,000 flights of 2001, checked, joined and loaded into Apache Iceberg');
+    service = await startService({ dataDir, port: await preferredPort(process.env['PORT']), report: say, signal });
+    service.failed.catch((error: unknown) => {
+      interrupted.abort(error);
+    });
+    say(`The service is ready: ${service.url}`);
+    const exitCode = await runExample(service, dataDir, options, signal);
+    if (options.exit) process.exitCode = exitCode;
+    else {
       say('\nThe service stays up for you to look around; Ctrl-C ends it.');
-      await stopped;
+      await aborted(signal);
+      process.exitCode = 0;
     }
+    if (!(signal.reason instanceof Interrupted)) signal.throwIfAborted();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    if (error instanceof ApiError) for (const { path, message } of error.faults) console.error(`  ${path}: ${message}`);
-    process.exitCode = EXIT.failed;
-  } finally {
-    await service.stop();
-  }
-}
-
-async function runPipeline(api: ApiClient, dataDir: string, service: ServiceProcess): Promise<WorkflowStatus> {
-  const document = { type: 'application/yaml' as const, text: await readFile(DEFINITION, 'utf8') };
-  const written = await api.create(document).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status === 409) return api.update('flights-delays', document);
-    throw error;
-  });
-  say(`registered ${written.name} ${written.version} (revision ${written.revision}) from ${DEFINITION}`);
-  const { executionId, workflowId } = await api.execute(written.name, {}, randomUUID());
-  say(`started ${executionId}\n`);
-
-  const draw = progressDrawing();
-  let status = await followRun(api, workflowId, { untilGate: true, onChange: draw });
-  if (status.status === 'RUNNING') {
-    say(`\nThe quality gate is open: the data is not as good as the pipeline wants.\n`);
-    say(renderQuality(await api.quality(executionId)));
-    const approved = await decide(executionId);
-    if (approved !== undefined) {
-      await api.signal(workflowId, 'approval', { approved, comment: 'answered in the demo' });
-      say(approved ? '\napproved; going on\n' : '\nrejected\n');
-    }
-    status = await followRun(api, workflowId, { untilGate: false, onChange: progressDrawing() });
-  }
-
-  say(`\n${colored(status.status)}${status.result?.reason === undefined ? '' : `: ${status.result.reason}`}`);
-  if (status.status === 'COMPLETED') {
-    const rows = await readTable(dataDir, TABLE, 'daily_delays', RESULTS);
-    const columns = Object.keys(rows[0] ?? {});
-    say(`\nThe busiest airports with the longest delays, from ${TABLE}:`);
-    say(
-      table(
-        columns,
-        rows.map((row) => columns.map((column) => String(row[column]))),
-      ),
-    );
-  }
-  lookFurther(service, dataDir, executionId, workflowId);
-  return status;
-}
-
-/** The answer to the gate's question; undefined when there is nobody to ask here. */
-async function decide(executionId: string): Promise<boolean | undefined> {
-  if (options.yes || options.no) return options.yes;
-  if (!process.stdin.isTTY) {
-    say(`\nAnswer from another terminal: npm run pipelines -- approve ${executionId}   (or reject)`);
-    return undefined;
-  }
-  const prompt = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    for (;;) {
-      const answer = (await prompt.question('\nLoad it nevertheless? [y/n] ')).trim().toLowerCase();
-      if (['y', 'yes'].includes(answer)) return true;
-      if (['n', 'no'].includes(answer)) return false;
+    if (error instanceof Interrupted) say('\nInterrupted; ending the service. The next demo goes on from here.');
+    else {
+      console.error(renderError(error));
+      process.exitCode = EXIT.failed;
     }
   } finally {
-    prompt.close();
+    await service?.stop();
   }
 }
 
-/** On a terminal a bar that moves; elsewhere a line for each step that changed. */
-function progressDrawing(): (status: WorkflowStatus) => void {
-  const told = new Set<string>();
-  let drawn = 0;
-  return (status) => {
-    const lines = status.activities.map(({ step, status: state, duration }) => ({
-      key: `${step} ${state}`,
-      text: `  ${step.padEnd(22)} ${colored(state)} ${duration ?? ''}`,
-    }));
-    if (terminal) {
-      if (drawn > 0) process.stdout.write(`\u001b[${drawn}A\u001b[0J`);
-      console.log([`  ${bar(status.progress)}`, ...lines.map(({ text }) => text)].join('\n'));
-      drawn = lines.length + 1;
-      return;
-    }
-    for (const { key, text } of lines) {
-      if (!told.has(key)) console.log(text);
-      told.add(key);
-    }
+/** @returns the exit code that tells how the run ended, or that it waits */
+async function runExample(
+  service: ServiceProcess,
+  dataDir: string,
+  options: DemoOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const api = new ApiClient({ url: service.url, token: loadClientConfig().token });
+  const { file, document, table } = await readExample();
+  const { name, version, revision } = await applyDocument({ api }, document);
+  say(`Registered ${file} as ${name} ${version}, revision ${revision}.`);
+  const run = await api.execute(name, {}, randomUUID());
+  say(`Started execution ${run.executionId}.\n`);
+
+  const view = new ProgressView(process.stdout);
+  const onChange = (status: WorkflowStatus): void => {
+    view.show(status);
   };
+  let status = await followRun(api, run.workflowId, { untilGate: true, onChange, signal });
+  if (status.status === 'RUNNING') {
+    say('\nThe quality gate is open: the data is not as good as the pipeline wants.\n');
+    say(renderQuality(await api.quality(run.executionId)));
+    const asked = await answerGate(api, service, run, options, signal);
+    if (asked === 'nobody' && options.exit) return exitCodeOf(status);
+    view.settle();
+    status = await followRun(api, run.workflowId, { untilGate: false, onChange, signal });
+  }
+
+  const reason = status.result?.reason;
+  say(`\n${colored(status.status)}${reason === undefined ? '' : `: ${reason}`}\n`);
+  if (status.status === 'COMPLETED') say(`${await describeTable(dataDir, table)}\n`);
+  say(lookFurther(service, run, { dataDir, table }));
+  return exitCodeOf(status);
 }
 
-function lookFurther(service: ServiceProcess, dataDir: string, executionId: string, workflowId: string): void {
-  const catalog = join(dataDir, 'iceberg', 'catalog.db');
-  say(styleText('bold', '\nLook further'));
-  say(`  status    ${service.url}/v1/pipelines/workflows/${encodeURIComponent(workflowId)}/status`);
-  say(`  quality   ${service.url}/v1/pipelines/executions/${executionId}/quality`);
-  say(`  API       ${service.url}/docs`);
-  say(`  metrics   ${service.url}/metrics`);
-  if (service.temporalUi !== undefined) say(`  Temporal  ${service.temporalUi}`);
-  say(`  log       ${service.logFile}`);
-  say(`  the table, from Python:`);
-  say(`    pip install 'pyiceberg[sql-sqlite,pyarrow]'`);
-  say(`    python3 -c "from pyiceberg.catalog.sql import SqlCatalog`);
-  say(`    print(SqlCatalog('matih', uri='sqlite:///${catalog}').load_table('${TABLE}').scan().to_arrow())"`);
+async function answerGate(
+  api: ApiClient,
+  { url }: ServiceProcess,
+  { workflowId, executionId }: StartedRun,
+  { answer, exit }: DemoOptions,
+  signal: AbortSignal,
+): Promise<'answered' | 'nobody'> {
+  const someone = process.stdin.isTTY && process.stdout.isTTY;
+  if (answer === undefined && !someone) {
+    const cli = pipelinesCommand(url);
+    say(`\nNobody to ask here.${exit ? '' : ` From another terminal: ${cli} approve ${executionId}   (or reject)`}\n`);
+    return 'nobody';
+  }
+  const approved = answer ?? (await askAtGate(signal));
+  // Ctrl-C at the question: nobody has answered.
+  if (approved === undefined) {
+    process.kill(process.pid, 'SIGINT');
+    await aborted(signal);
+    return 'nobody';
+  }
+  try {
+    await api.signal(workflowId, 'approval', { approved, comment: 'answered in the demo' }, randomUUID());
+    say(approved ? '\nApproved; going on.\n' : '\nRejected.\n');
+  } catch (error) {
+    // Somebody else was quicker, or the deadline has passed.
+    if (!(error instanceof ApiError) || error.status !== 409) throw error;
+    say(`\n${error.message}.\n`);
+  }
+  return 'answered';
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else
+      signal.addEventListener('abort', () => {
+        resolve();
+      });
+  });
 }
 
 function say(text: string): void {
   console.log(text);
 }
+
+const options = readOptions();
+if (options !== undefined) await demo(options);

@@ -1,7 +1,14 @@
 /** The service's HTTP API as the command line uses it (spec section 4). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
-import type { Execution, LogLine, QualityReportAnswer, StartedRun, Step, WorkflowStatus } from '../schemas/api-run-answers.ts';
+import type {
+  Execution,
+  LogLine,
+  QualityReportAnswer,
+  StartedRun,
+  Step,
+  WorkflowStatus,
+} from '../schemas/api-run-answers.ts';
 import type { Fault } from '../schemas/fault.ts';
 
 const ANSWER_WITHIN_MS = 30_000;

@@ -23,7 +23,6 @@ export function colored(status: string): string {
   return styleText(STATUS_STYLES[status] ?? 'white', status);
 }
 
- 
 const COLOR = /\u001b\[\d+m/g;
 
 export function withoutColors(text: string): string {
