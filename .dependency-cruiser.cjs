@@ -67,6 +67,12 @@ module.exports = {
       from: { path: '^src/', pathNot: entries },
       to: { path: '^src/config\\.ts$', ...typesOnly },
     },
+    {
+      name: 'only-entries-compose',
+      severity: 'error',
+      from: { path: '^src/(?!(server|worker|api)\\.ts|compose/)' },
+      to: { path: '^src/compose/' },
+    },
     { name: 'nobody-imports-an-entry', severity: 'error', from: {}, to: { path: entries } },
   ],
   options: {

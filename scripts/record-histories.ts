@@ -38,7 +38,7 @@ interface Story {
 
 const atGate = (run: RunUnderTest) => run.until(({ pendingSignals }) => pendingSignals.includes('approval'));
 const answered =
-  (kind: 'approved' | 'rejected'): Story['happens'] =>
+  (kind: 'approved' | 'rejected'): NonNullable<Story['happens']> =>
   async (run, { store }, { executionId }) => {
     await atGate(run);
     store.answers.set(executionId, { answerId: '1', kind, answeredBy: 'jane' });

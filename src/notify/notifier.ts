@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 export type Severity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
 
-export interface Notification {
+interface Notification {
   severity: Severity;
   /** One line. */
   title: string;

@@ -80,7 +80,7 @@ export class PipelineRuns {
     return lines.map(({ at, attempt, level, message }) => ({
       at: at.toISOString(),
       attempt,
-      level: level as LogLine['level'],
+      level: level,
       message,
     }));
   }

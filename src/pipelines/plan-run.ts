@@ -3,7 +3,7 @@ import type { ActivityName, PipelineDefinition, Sink, Transformation } from '../
 import { durationMs } from '../schemas/duration.ts';
 import type { ActivityPolicy, PlannedStep, RunPlan } from '../workflows/messages.ts';
 
-export const PRIORITY_KEYS = { HIGH: 1, NORMAL: 3, LOW: 5 } as const;
+const PRIORITY_KEYS = { HIGH: 1, NORMAL: 3, LOW: 5 } as const;
 export type Priority = keyof typeof PRIORITY_KEYS;
 
 const TRANSFORMATION_ACTIVITIES: Record<Transformation['engine'], ActivityName> = {

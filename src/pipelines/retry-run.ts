@@ -29,7 +29,7 @@ export async function retryRun(
   if (earlier === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no execution ${executionId}`);
   await refuseWhatNeedsNoRetry(store, earlier);
 
-  const { plan } = earlier.input as PipelineRunInput;
+  const { plan } = earlier.input;
   const planned = plannedSteps(plan);
   if (fromStep !== undefined && fromStep !== 'extract' && !planned.some(({ step }) => step === fromStep)) {
     const expected = planned.map(({ step }) => step).join(', ');
@@ -46,7 +46,7 @@ export async function retryRun(
 
   const submittedAt = new Date();
   const input: PipelineRunInput = {
-    ...(earlier.input as PipelineRunInput),
+    ...(earlier.input),
     executionId: reservedId,
     requestId: actor.requestId,
     reused: Object.fromEntries(reused),
@@ -65,7 +65,7 @@ export async function retryRun(
     trigger: 'retry',
     engine: earlier.engine,
     priority: earlier.priority,
-    parameters: earlier.parameters as Record<string, unknown>,
+    parameters: earlier.parameters,
     interval: intervalStart && intervalEnd ? { start: intervalStart, end: intervalEnd } : undefined,
     input,
     requestId: actor.requestId,
@@ -89,7 +89,7 @@ async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map
   const done = new Map<string, StepResult>();
   for (const { step, status, result } of await store.steps.list(earlier.executionId)) {
     if (status === 'COMPLETED' && result !== null && step !== 'gate' && step !== 'notify') {
-      done.set(step, result as StepResult);
+      done.set(step, result);
     }
   }
   for (const { step } of [...plan.extractions, ...plan.transformations]) {
@@ -98,7 +98,7 @@ async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map
   }
   const quality = done.get('quality') as QualityResult | undefined;
   const gate = await store.gates.answerOf(earlier.executionId);
-  const inherited = 'gate' in (earlier.input as PipelineRunInput).reused;
+  const inherited = 'gate' in (earlier.input).reused;
   if (gate?.kind === 'approved' || inherited || quality?.needsApproval === false) done.set('gate', {});
   return done;
 }

@@ -21,7 +21,7 @@ const TASK_QUEUE = 'pipeline-workers';
 
 export function createRunLauncher(temporal: TemporalCalls, store: Store, metrics: Metrics): RunLauncher {
   async function deliver(run: RunRow): Promise<{ runId: string }> {
-    const input = run.input as PipelineRunInput;
+    const input = run.input;
     const runId = await temporal.call((client) => startOnce(client, run, input));
     await store.runs.markStarted(run.executionId, runId);
     return { runId };

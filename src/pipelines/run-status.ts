@@ -78,10 +78,10 @@ async function fromStore(
   const steps = rows.map((row): StepView => ({
     step: row.step,
     activity: row.activity,
-    status: row.status as StepProgress['status'],
+    status: row.status,
     ...viewOf(row),
   }));
-  const answer = head(run, run.status as RunStatus, steps, description);
+  const answer = head(run, run.status, steps, description);
   if (run.status !== 'RUNNING') {
     const result = run.result as { notes?: string[] } | null;
     return {

@@ -3,13 +3,12 @@ import type { Execution, QualityReportAnswer, Step } from '../schemas/api-run-an
 import type { ParameterValue } from '../schemas/parameters.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { StepRow } from '../store/steps.ts';
-import type { RunStatus } from '../workflows/messages.ts';
 import { progressOf } from './run-status.ts';
 
 const BUILT_IN = new Set(['run_id', 'scheduled_at', 'interval_start', 'interval_end']);
 
 export function executionView(run: RunRow, steps: readonly StepRow[], now = new Date()): Execution {
-  const status = run.status as RunStatus;
+  const status = run.status;
   const startedAt = run.startedAt ?? run.submittedAt;
   const parameters = run.parameters as Record<string, ParameterValue>;
   const progress = progressOf(status, steps);
@@ -58,7 +57,7 @@ export function stepView(step: StepRow): Step {
   return {
     step: step.step,
     type: step.activity,
-    status: step.status as Step['status'],
+    status: step.status,
     attempts: step.attempts,
     ...(startedAt && { startedAt: startedAt.toISOString() }),
     ...(finishedAt && { finishedAt: finishedAt.toISOString() }),

@@ -1,0 +1,85 @@
+/** What every process of the service stands on: the store, Temporal, metrics, staging. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config.ts';
+import type { FileRoots } from '../engines/sources/file-roots.ts';
+import { Staging } from '../engines/staging.ts';
+import type { Logger } from '../logger.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { createRunCloser, type RunCloser } from '../pipelines/run-closer.ts';
+import { createRunLauncher, type RunLauncher } from '../pipelines/run-launcher.ts';
+import { StartupError } from '../startup-error.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { connectTemporal, type TemporalConnection } from '../temporal/connection.ts';
+import { lockDataDir } from '../temporal/data-dir-lock.ts';
+import { installTemporalRuntime } from '../temporal/runtime.ts';
+import { startTemporal } from '../temporal/start-temporal.ts';
+import { createTemporalCalls, type TemporalCalls } from '../temporal/temporal-calls.ts';
+import type { Cleanup } from './cleanup.ts';
+
+export interface Foundations {
+  config: Config;
+  logger: Logger;
+  /** Real path of the folder that this process owns. */
+  dataDir: string;
+  store: Store;
+  connection: TemporalConnection;
+  temporal: TemporalCalls;
+  temporalAddress: string;
+  temporalUi: string | undefined;
+  sdkMetricsUrl: string;
+  metrics: Metrics;
+  staging: Staging;
+  roots: FileRoots;
+  launcher: RunLauncher;
+  closer: RunCloser;
+}
+
+export async function layFoundations(config: Config, logger: Logger, cleanup: Cleanup): Promise<Foundations> {
+  if (config.open) {
+    logger.warn('OPEN: anyone on this machine may do anything; set AUTH_JWKS_URL or AUTH_JWT_SECRET to require tokens');
+  }
+  if (!config.stagingUri.startsWith('file:')) {
+    throw new StartupError(`STAGING_URI ${config.stagingUri}: this version stages in local folders only (file:///…)`);
+  }
+  const lock = await lockDataDir(config.dataDir);
+  cleanup.add(() => lock.release());
+  const { dataDir } = lock;
+  const { sdkMetricsUrl } = await installTemporalRuntime(logger);
+  const server = await startTemporal({
+    ...config,
+    dataDir,
+    logger,
+    report: (line) => {
+      logger.info(line);
+    },
+  });
+  cleanup.add(() => server.stop());
+  const { databaseUrl } = config;
+  const store = await openStore(
+    databaseUrl === undefined ? { folder: join(dataDir, 'registry') } : { url: databaseUrl },
+  );
+  cleanup.add(() => store.close());
+  const connection = await connectTemporal({ ...config.temporal, address: server.address }, logger);
+  cleanup.add(() => connection.close());
+
+  const metrics = createMetrics();
+  const temporal = createTemporalCalls(connection.connection, connection.client);
+  const { fileRoots } = config;
+  return {
+    config,
+    logger,
+    dataDir,
+    store,
+    connection,
+    temporal,
+    temporalAddress: server.address,
+    temporalUi: server.uiUrl,
+    sdkMetricsUrl,
+    metrics,
+    staging: new Staging(fileURLToPath(config.stagingUri)),
+    roots: { roots: fileRoots, base: fileRoots === 'any' ? process.cwd() : (fileRoots[0] ?? process.cwd()) },
+    launcher: createRunLauncher(temporal, store, metrics),
+    closer: createRunCloser(store, metrics),
+  };
+}

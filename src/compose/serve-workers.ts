@@ -1,0 +1,67 @@
+/** The workers of a process, and the reconciler that finishes what crashed ones left. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createRunLoader } from '../activities/load-run.ts';
+import { createNotificationActivities } from '../activities/notifications.ts';
+import { createStepActivities } from '../activities/pipeline-activities.ts';
+import { createRunRecorder } from '../activities/run-recorder.ts';
+import { createSecretResolver } from '../activities/secrets.ts';
+import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import { SqlCatalog } from '../engines/iceberg/sql-catalog.ts';
+import { createLogNotifier } from '../notify/notifier.ts';
+import { Reconciler } from '../pipelines/reconciler.ts';
+import { startWorkers, type Workers } from '../temporal/workers.ts';
+import { slotFreedSignal } from '../workflows/messages.ts';
+import type { Cleanup } from './cleanup.ts';
+import type { Foundations } from './foundations.ts';
+
+/** @param publicUrl where people find the API; asked for when somebody is told of it */
+export async function serveWorkers(
+  foundations: Foundations,
+  cleanup: Cleanup,
+  publicUrl: () => string,
+): Promise<Workers> {
+  const { config, logger, dataDir, store, connection, temporal } = foundations;
+  const duckdb = new DuckDbEngine({
+    memoryLimitBytes: config.duckdb.memoryLimitBytes,
+    threads: availableParallelism(),
+    spillFolder: join(dataDir, 'spill'),
+  });
+  cleanup.add(() => duckdb.close());
+  const catalog = new SqlCatalog({
+    file: join(dataDir, 'iceberg', 'catalog.db'),
+    name: 'matih',
+    warehouse: config.iceberg.warehouse ?? join(dataDir, 'iceberg', 'warehouse'),
+  });
+  cleanup.add(() => catalog.close());
+
+  const loadRun = createRunLoader(store);
+  const secrets = createSecretResolver({ folder: config.secrets.dir, variables: config.secrets.fromEnvironment });
+  const workers = await startWorkers({
+    connection: connection.connection,
+    namespace: config.temporal.namespace,
+    taskQueues: config.worker.taskQueues,
+    concurrency: config.worker.concurrency,
+    activities: {
+      ...createStepActivities({ ...foundations, loadRun, duckdb, catalog, secrets }),
+      ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
+    },
+    recorder: createRunRecorder({
+      ...foundations,
+      loadRun,
+      wakeRun: async (workflowId) => {
+        const told = temporal.call((client) => client.workflow.getHandle(workflowId).signal(slotFreedSignal));
+        await told.catch(() => undefined);
+      },
+    }),
+    logger,
+  });
+  cleanup.add(async () => {
+    workers.shutdown();
+    await workers.finished;
+  });
+  const reconciler = new Reconciler({ ...foundations, runRetentionMs: config.runRetentionMs });
+  reconciler.start();
+  cleanup.add(() => reconciler.stop());
+  return workers;
+}
