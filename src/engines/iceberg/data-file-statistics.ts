@@ -50,44 +50,49 @@ export function describeDataFile(
   at: { uri: string; partition: (IcebergValue | null)[]; nanCounts: NanCounts },
   struct: StructType,
 ): DataFile {
-  const file: DataFile = {
+  const columnSizes = new Map<number, bigint>();
+  const valueCounts = new Map<number, bigint>();
+  const nullCounts = new Map<number, bigint>();
+  const lowerBounds = new Map<number, Buffer>();
+  const upperBounds = new Map<number, Buffer>();
+  for (const leaf of leafColumns(struct)) {
+    const statistics = written.columns.get(columnKey(leaf.path));
+    if (statistics === undefined) continue;
+    columnSizes.set(leaf.id, statistics.sizeBytes);
+    valueCounts.set(leaf.id, statistics.values);
+    nullCounts.set(leaf.id, statistics.nulls);
+    const { lower, upper } = boundsOf(leaf, statistics);
+    if (lower !== undefined) lowerBounds.set(leaf.id, lower);
+    if (upper !== undefined) upperBounds.set(leaf.id, upper);
+  }
+  return {
     content: 0,
     path: at.uri,
     format: 'PARQUET',
     partition: at.partition,
     recordCount: written.rows,
     sizeBytes: written.sizeBytes,
-    columnSizes: new Map(),
-    valueCounts: new Map(),
-    nullCounts: new Map(),
+    columnSizes,
+    valueCounts,
+    nullCounts,
     nanCounts: at.nanCounts,
-    lowerBounds: new Map(),
-    upperBounds: new Map(),
+    lowerBounds,
+    upperBounds,
     keyMetadata: null,
     splitOffsets: null,
     equalityIds: null,
     sortOrderId: 0,
   };
-  for (const leaf of leafColumns(struct)) {
-    const statistics = written.columns.get(columnKey(leaf.path));
-    if (statistics === undefined) continue;
-    file.columnSizes.set(leaf.id, statistics.sizeBytes);
-    file.valueCounts.set(leaf.id, statistics.values);
-    file.nullCounts.set(leaf.id, statistics.nulls);
-    setBounds(file, leaf, statistics);
-  }
-  return file;
 }
 
-function setBounds(file: DataFile, leaf: LeafColumn, { smallest, largest }: ColumnStatistics): void {
+function boundsOf(leaf: LeafColumn, { smallest, largest }: ColumnStatistics): { lower?: Buffer; upper?: Buffer } {
   // Engines disagree on the order of uuids (Java's own is signed), so a bound could hide rows.
-  if (smallest === undefined || largest === undefined || leaf.type === 'uuid') return;
+  if (smallest === undefined || largest === undefined || leaf.type === 'uuid') return {};
   const least = parseDuckDbText(leaf.type, smallest);
   const most = parseDuckDbText(leaf.type, largest);
-  if (Number.isNaN(least) || Number.isNaN(most)) return;
-  file.lowerBounds.set(leaf.id, lowerBound(leaf.type, least));
+  if (Number.isNaN(least) || Number.isNaN(most)) return {};
   const upper = upperBound(leaf.type, most);
-  if (upper !== undefined) file.upperBounds.set(leaf.id, upper);
+  return { lower: lowerBound(leaf.type, least), ...(upper === undefined ? {} : { upper }) };
 }
 
 /** The column as {@link tableRows} names it, or what lies in it. */

@@ -1,6 +1,6 @@
 import type { IcebergValue } from './value.ts';
 
-/** A data file as manifests describe it: Iceberg spec, "Manifests", `data_file`. Statistics are by field id. */
+/** A data file as manifests describe it: Iceberg spec, "Manifests", `data_file`. Statistics are by field id, null when not told. */
 export interface DataFile {
   /** 0: data, 1: position deletes, 2: equality deletes */
   content: number;
@@ -11,12 +11,12 @@ export interface DataFile {
   partition: (IcebergValue | null)[];
   recordCount: bigint;
   sizeBytes: bigint;
-  columnSizes: Map<number, bigint>;
-  valueCounts: Map<number, bigint>;
-  nullCounts: Map<number, bigint>;
-  nanCounts: Map<number, bigint>;
-  lowerBounds: Map<number, Buffer>;
-  upperBounds: Map<number, Buffer>;
+  columnSizes: ReadonlyMap<number, bigint> | null;
+  valueCounts: ReadonlyMap<number, bigint> | null;
+  nullCounts: ReadonlyMap<number, bigint> | null;
+  nanCounts: ReadonlyMap<number, bigint> | null;
+  lowerBounds: ReadonlyMap<number, Buffer> | null;
+  upperBounds: ReadonlyMap<number, Buffer> | null;
   keyMetadata: Buffer | null;
   splitOffsets: bigint[] | null;
   equalityIds: number[] | null;

@@ -5,7 +5,7 @@ import type { IcebergValue } from './value.ts';
 
 const MICROS_PER_SECOND = 1_000_000n;
 const SECONDS_PER_DAY = 86_400n;
-const DATE = /^(\d{1,6})-(\d{2})-(\d{2})/;
+const DATE = /^(\d{1,7})-(\d{2})-(\d{2})/;
 const TIME = /(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?/;
 /** Timestamps with time zone are told in the session's zone, with its offset. */
 const OFFSET = /([+-])(\d{2})(?::(\d{2}))?(?::(\d{2}))?$/;
@@ -60,9 +60,20 @@ function daysOf(text: string): bigint {
     throw new EngineError('ValidationError', `an Iceberg table cannot hold the date or time ${text}`);
   }
   const year = text.includes('(BC)') ? 1 - Number(match[1]) : Number(match[1]);
-  const date = new Date(0);
-  date.setUTCFullYear(year, Number(match[2]) - 1, Number(match[3]));
-  return BigInt(date.getTime() / 86_400_000);
+  return BigInt(daysFromCivil(year, Number(match[2]), Number(match[3])));
+}
+
+/**
+ * Days since 1970-01-01 in the proleptic Gregorian calendar; JavaScript's Date ends long before Iceberg's dates do.
+ * Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap day ends them.
+ */
+function daysFromCivil(year: number, month: number, day: number): number {
+  const shifted = month <= 2 ? year - 1 : year;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
 }
 
 function microsOfDay(text: string): bigint {

@@ -164,14 +164,14 @@ function recordToFile(record: AvroRecord, fields: readonly BoundPartitionField[]
   };
 }
 
-function mapToRecord(name: keyof typeof MAPS, map: ReadonlyMap<number, bigint | Buffer>): AvroRecord {
+function mapToRecord(name: keyof typeof MAPS, map: ReadonlyMap<number, bigint | Buffer> | null): AvroRecord {
   const { id, keyId, valueId } = MAPS[name];
-  const pairs = Array.from(map, ([key, value]) => ({ [fieldKey(keyId)]: key, [fieldKey(valueId)]: value }));
-  return { [fieldKey(id)]: pairs.length > 0 ? pairs : null };
+  const pairs = map && Array.from(map, ([key, value]) => ({ [fieldKey(keyId)]: key, [fieldKey(valueId)]: value }));
+  return { [fieldKey(id)]: pairs };
 }
 
-function recordToMap<T extends bigint | Buffer>(record: AvroRecord, name: keyof typeof MAPS): Map<number, T> {
+function recordToMap<T extends bigint | Buffer>(record: AvroRecord, name: keyof typeof MAPS): Map<number, T> | null {
   const { id, keyId, valueId } = MAPS[name];
-  const pairs = (record[fieldKey(id)] as AvroRecord[] | null | undefined) ?? [];
-  return new Map(pairs.map((pair) => [pair[fieldKey(keyId)] as number, pair[fieldKey(valueId)] as T]));
+  const pairs = (record[fieldKey(id)] as AvroRecord[] | null | undefined) ?? null;
+  return pairs && new Map(pairs.map((pair) => [pair[fieldKey(keyId)] as number, pair[fieldKey(valueId)] as T]));
 }

@@ -84,8 +84,8 @@ export async function keyRanges(session: DuckDbSession, keys: readonly NestedFie
 /** False only when the file's statistics prove that none of its rows has one of the keys. */
 export function mayHaveKeys(file: DataFile, ranges: readonly KeyRange[]): boolean {
   return ranges.every(({ id, type, smallest, largest }) => {
-    const lower = file.lowerBounds.get(id);
-    const upper = file.upperBounds.get(id);
+    const lower = file.lowerBounds?.get(id);
+    const upper = file.upperBounds?.get(id);
     if (lower !== undefined && compareValues(deserializeValue(type, lower), largest) > 0) return false;
     return upper === undefined || compareValues(deserializeValue(type, upper), smallest) >= 0;
   });

@@ -27,10 +27,9 @@ const TEMPORAL = ['year', 'month', 'day', 'hour'];
 const NAME_SUFFIX = { bucket: 'bucket', truncate: 'trunc', year: 'year', month: 'month', day: 'day', hour: 'hour' };
 
 const SOURCE_KINDS: Record<Exclude<Transform['kind'], 'void'>, readonly string[]> = {
-  // Identity of float and double is allowed by the spec; nobody can prune by it, NaN and the two zeros make it a trap.
-  identity: [
-    ...['boolean', 'int', 'long', 'decimal', 'date', 'time', 'timestamp', 'timestamptz', 'string', 'uuid', 'binary'],
-  ],
+  // The spec allows identity of float, double and uuid too. NaN and the two zeros make the first two a trap; uuids are
+  // ordered differently by Java and by the spec, so that Spark and pyiceberg skip partitions that they must read.
+  identity: ['boolean', 'int', 'long', 'decimal', 'date', 'time', 'timestamp', 'timestamptz', 'string', 'binary'],
   bucket: ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'timestamptz', 'string', 'uuid', 'binary'],
   truncate: ['int', 'long', 'decimal', 'string', 'binary'],
   year: ['date', 'timestamp', 'timestamptz'],

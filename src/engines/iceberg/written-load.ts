@@ -85,7 +85,7 @@ export async function withScratchFolder<T>(plan: LoadPlan, use: (folder: string)
 
 function checkRequired(plan: LoadPlan, files: readonly DataFile[]): void {
   const required = leafColumns({ type: 'struct', fields: plan.columns }).filter((leaf) => leaf.required);
-  const broken = required.filter((leaf) => files.some((file) => (file.nullCounts.get(leaf.id) ?? 0n) > 0n));
+  const broken = required.filter((leaf) => files.some((file) => (file.nullCounts?.get(leaf.id) ?? 0n) > 0n));
   if (broken.length > 0) {
     const names = broken.map((leaf) => leaf.path.join('.')).join(', ');
     throw new EngineError('ValidationError', `the table requires a value in ${names}, and some rows have none`);

@@ -20,11 +20,11 @@ async function statistics(table: string): Promise<Record<string, unknown>> {
       leaf.path.join('.'),
       {
         type: leaf.type,
-        values: file?.valueCounts.get(leaf.id),
-        nulls: file?.nullCounts.get(leaf.id),
-        nans: file?.nanCounts.get(leaf.id),
-        lower: bound(file?.lowerBounds.get(leaf.id)),
-        upper: bound(file?.upperBounds.get(leaf.id)),
+        values: file?.valueCounts?.get(leaf.id),
+        nulls: file?.nullCounts?.get(leaf.id),
+        nans: file?.nanCounts?.get(leaf.id),
+        lower: bound(file?.lowerBounds?.get(leaf.id)),
+        upper: bound(file?.upperBounds?.get(leaf.id)),
       },
     ] as const;
   });

@@ -10,6 +10,7 @@ const SCHEMA: StructType = {
     { id: 3, name: 'name', required: false, type: 'string' },
     { id: 4, name: 'd_day', required: false, type: 'string' },
     { id: 5, name: 'x', required: false, type: 'double' },
+    { id: 7, name: 'tenant', required: false, type: 'uuid' },
     { id: 6, name: 'tags', required: false, type: { type: 'struct', fields: [] } },
   ],
 };
@@ -32,6 +33,7 @@ describe('a partition spec', () => {
     [['nope'], 'SchemaConflictError', /partition_by names nope/],
     [['hour(id)'], 'ValidationError', /hour of id is not possible, it is long/],
     [['x'], 'ValidationError', /identity of x is not possible, it is double/],
+    [['tenant'], 'ValidationError', /identity of tenant is not possible, it is uuid/],
     [['tags'], 'ValidationError', /tags is no plain column/],
     [['day(d)', 'month(d)'], 'ValidationError', /month\(d\) repeats d_day_2/],
     [['id', 'id'], 'ValidationError', /repeats id/],
