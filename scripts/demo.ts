@@ -88,7 +88,7 @@ async function demo(options: DemoOptions): Promise<void> {
     }
     if (!(signal.reason instanceof Interrupted)) signal.throwIfAborted();
   } catch (error) {
-    if (error instanceof Interrupted) say('\nInterrupted; ending the service. The next demo goes on from here.');
+    if (error instanceof Interrupted) say('\nInterrupted; ending the service. A run that was not over goes on with the next demo.');
     else {
       console.error(renderError(error));
       process.exitCode = EXIT.failed;
@@ -128,8 +128,9 @@ async function runExample(
 
   const reason = status.result?.reason;
   say(`\n${colored(status.status)}${reason === undefined ? '' : `: ${reason}`}\n`);
-  if (status.status === 'COMPLETED') say(`${await describeTable(dataDir, table)}\n`);
-  say(lookFurther(service, run, { dataDir, table }));
+  const completed = status.status === 'COMPLETED';
+  if (completed) say(`${await describeTable(dataDir, table)}\n`);
+  say(lookFurther(service, run, { dataDir, table: completed ? table : undefined, ends: options.exit }));
   return exitCodeOf(status);
 }
 

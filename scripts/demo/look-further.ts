@@ -14,12 +14,10 @@ export function pipelinesCommand(url: string): string {
 export function lookFurther(
   { url, temporalUi, logFile }: ServiceProcess,
   { executionId, statusUrl }: StartedRun,
-  { dataDir, table }: { dataDir: string; table: string },
+  { dataDir, table, ends }: { dataDir: string; table: string | undefined; ends: boolean },
 ): string {
-  const catalog = join(dataDir, 'iceberg', 'catalog.db');
-  const python =
-    `from pyiceberg.catalog.sql import SqlCatalog; ` +
-    `print(SqlCatalog('matih', uri='sqlite:///${catalog}').load_table('${table}').scan(limit=10).to_arrow())`;
+  const title = styleText('bold', 'Look further');
+  const comesBack = `DATA_DIR=${dataDir} PORT=${new URL(url).port} npm start`;
   const lines: [string, string][] = [
     ['status', `${url}${statusUrl}`],
     ['quality', `${url}/v1/pipelines/executions/${executionId}/quality`],
@@ -28,8 +26,21 @@ export function lookFurther(
     ['metrics', `${url}/metrics`],
     ...(temporalUi === undefined ? [] : [['Temporal', temporalUi] satisfies [string, string]]),
     ['log', logFile],
+    ...(table === undefined ? [] : fromPython(dataDir, table)),
+  ];
+  return [
+    ends ? `${title} (the service ends with the demo; ${comesBack} brings it back)` : title,
+    ...lines.map(([name, text]) => `  ${name.padEnd(9)} ${text}`),
+  ].join('\n');
+}
+
+function fromPython(dataDir: string, table: string): [string, string][] {
+  const catalog = join(dataDir, 'iceberg', 'catalog.db');
+  const python =
+    `from pyiceberg.catalog.sql import SqlCatalog; ` +
+    `print(SqlCatalog('matih', uri='sqlite:///${catalog}').load_table('${table}').scan(limit=10).to_arrow())`;
+  return [
     ['Python', `pip install 'pyiceberg[sql-sqlite,pyarrow]'`],
     ['', `python3 -c "${python}"`],
   ];
-  return [styleText('bold', 'Look further'), ...lines.map(([name, text]) => `  ${name.padEnd(9)} ${text}`)].join('\n');
 }
