@@ -43,7 +43,7 @@ describe('the modes of a load, as pyiceberg and Spark 4.1 read what they commit'
     expect(history.map(({ summary }) => summary['pipeline.load-id'])).toEqual(
       table.loads.map(({ loadName }) => loadName),
     );
-    expect(history.map(({ summary }) => summary['total-records'])).toEqual(['300', '400', '220', '230', '10']);
+    expect(history.map(({ summary }) => summary['total-records'])).toEqual(['300', '400', '270', '280', '10']);
     const properties = Object.entries(await lakehouse.judge.properties(table.name)).flat();
     for (const { loadName } of table.loads)
       expect(properties.filter((text) => text.includes(loadName))).toHaveLength(1);
@@ -57,7 +57,7 @@ describe('the modes of a load, as pyiceberg and Spark 4.1 read what they commit'
     const ancestors = await lakehouse.judge.sql(
       `SELECT is_current_ancestor, count(*) FROM matih.${table.name}.history GROUP BY 1`,
     );
-    expect(ancestors).toEqual([['true', '5']]);
+    expect(ancestors).toEqual([['True', '5']]);
   });
 
   test('a merge, when its keys are in one of four files, rewrites that one and leaves the others alone', async () => {
@@ -180,6 +180,8 @@ describe('names that need care, as pyiceberg and Spark 4.1 read them', () => {
     const table = lakehouse.table('a.b-c.d_e.my-table');
     await table.load({ sql: rows(0, 10, 'x') });
     await table.expectSound();
+    expect(await lakehouse.judge.listed('pyiceberg', 'a.b-c.d_e')).toEqual(['my-table']);
+    expect(await lakehouse.judge.listed('spark', 'a.b-c.d_e')).toEqual(['my-table']);
   });
 
   test('columns, when named with blanks, dots, quotes, capitals and words of SQL, keep their names and values', async () => {

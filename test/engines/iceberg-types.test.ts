@@ -32,6 +32,21 @@ describe('a table with a column of every type, as pyiceberg and Spark 4.1 read i
     expect(schema).toEqual([['file', 'int', false], ...COLUMNS.map(({ name, spark }) => [name, spark, false])]);
   });
 
+  test('its metadata tables, when each reader decodes every count and bound in them, can be read', async () => {
+    // pyiceberg 0.12 shows no metadata tables of tables with uuids.
+    const plain = lakehouse.table('types.plain');
+    for (const sql of FILES) await plain.load({ sql: `SELECT * EXCLUDE (u) FROM (${sql})` });
+    for (const [reader, { name }] of [
+      ['spark', wide],
+      ['pyiceberg', plain],
+    ] as const) {
+      expect(await lakehouse.judge.metadataTables(reader, name)).toEqual({
+        ...{ snapshots: 5, history: 5, refs: 1, manifests: 5, files: 5, entries: 5, partitions: 1 },
+        metadata_log_entries: expect.any(Number) as number,
+      });
+    }
+  });
+
   test.for(COLUMNS)('nulls of $duckdb, when a filter asks for them, are all found', async ({ name, pyiceberg }) => {
     const nested = /^(list|struct)/.test(pyiceberg);
     const planned = await wide.expectFiltered({
@@ -93,6 +108,50 @@ describe('lists of structs, as pyiceberg and Spark 4.1 read them', () => {
     const { difference } = await lakehouse.judge.rows('spark', { table: table.name, expected: await table.expected() });
     expect(difference).toBeNull();
     await table.expectAudited();
+  });
+});
+
+describe('values at the edges, as pyiceberg and Spark 4.1 read them', () => {
+  test.for([
+    { what: 'dates', type: 'DATE', values: ["'0044-03-15 (BC)'", "'200000-01-01'", "'5881580-07-10'"] },
+    { what: 'timestamps', type: 'TIMESTAMP', values: ["'0044-03-15 (BC) 01:02:03.000004'", "'200000-01-01 00:00:00'"] },
+    {
+      what: 'decimals of 38 digits',
+      type: 'DECIMAL(38,38)',
+      values: [`'-0.${'9'.repeat(38)}'`, `'0.${'0'.repeat(37)}1'`],
+    },
+    {
+      what: 'texts of 100,000 characters',
+      type: 'VARCHAR',
+      values: ["repeat('x', 100000)", "repeat('é', 100000)", "'short'"],
+    },
+  ])('$what, when far out, are exactly those that were loaded', async ({ type, values }) => {
+    const table = lakehouse.table(`edges.t${lakehouse.next()}`);
+    const sql = values.map((value) => `SELECT (${value})::${type} AS c`).join(' UNION ALL ');
+    await table.load({ sql, partitionBy: ['c'] });
+    await table.expectSound();
+  });
+
+  test.for(['DATE', 'TIMESTAMP', 'TIMESTAMPTZ'])('%s, when infinite, is refused in words', async (type) => {
+    const table = lakehouse.table(`edges.infinite_${type.toLowerCase()}`);
+    for (const infinite of ['infinity', '-infinity']) {
+      await expect(
+        table.write({ sql: `SELECT '${infinite}'::${type} AS c UNION ALL SELECT NULL` }),
+      ).rejects.toMatchObject({
+        type: 'ValidationError',
+        message: expect.stringContaining('infinity') as string,
+      });
+    }
+  });
+
+  test('a file of several row groups, when loaded, has the statistics of all of them', async () => {
+    const table = lakehouse.table('edges.row_groups');
+    await table.load({
+      sql: `SELECT i, CASE WHEN i % 1000 = 0 THEN 'NaN'::DOUBLE WHEN i % 777 = 0 THEN NULL ELSE i * 0.5 END AS d,
+              {f: CASE WHEN i % 13 = 0 THEN 'NaN'::FLOAT ELSE -i::FLOAT END} AS st, 's' || (i % 5000) AS s
+            FROM range(130000) r(i)`,
+    });
+    await table.expectSound();
   });
 });
 

@@ -166,6 +166,25 @@ describe('a table of ours that Spark 4.1 writes to, as pyiceberg and Spark read 
     }
     await table.expectSound();
   });
+
+  test('a table, when Spark dropped it, is made anew by the next load', async () => {
+    const table = await partitioned('dropped');
+    await lakehouse.judge.sql(`DROP TABLE matih.${table.name} PURGE`);
+    await table.alterModel(`DROP TABLE ${table.model}`);
+    table.loads.length = 0;
+    await table.load({ sql: `SELECT 'another shape' AS only`, partitionBy: [] });
+    await table.expectSound();
+  });
+
+  test('a name, when Spark made a view of it, is refused in words', async () => {
+    const table = await partitioned('viewed');
+    await lakehouse.judge.sql(`CREATE VIEW matih.others.a_view AS SELECT * FROM matih.${table.name}`);
+    await expect(lakehouse.table('others.a_view').write({ sql: rows(0, 5, 'never') })).rejects.toMatchObject({
+      name: 'EngineError',
+      retryable: false,
+      message: expect.stringContaining('view') as string,
+    });
+  });
 });
 
 describe('a table that Spark 4.1 made, as pyiceberg and Spark read it afterwards', () => {

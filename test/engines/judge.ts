@@ -79,6 +79,16 @@ export class Judge {
     return this.#ask('transformed', { table, parquet, column, transform });
   }
 
+  /** Names of the tables in a namespace. */
+  listed(reader: Reader, namespace: string): Promise<string[]> {
+    return this.#ask('listed', { reader, namespace });
+  }
+
+  /** Rows of each of the reader's metadata tables, all of whose columns it reads for that. */
+  metadataTables(reader: Reader, table: string): Promise<Record<string, number>> {
+    return this.#ask('metadata_tables', { reader, table });
+  }
+
   /** Parquet files in the table's folder that no snapshot knows. */
   unreferenced(table: string): Promise<string[]> {
     return this.#ask('unreferenced', { table });

@@ -13,14 +13,15 @@ export interface Writer {
   kill(): void;
 }
 
-/** Starts a process that carries out `orders`. */
-export function startWriter(orders: WriterOrders): Writer {
+/** Starts a process that carries out `orders`, with some more variables than ours. */
+export function startWriter(orders: WriterOrders, variables: Record<string, string> = {}): Writer {
   const script = path.join(import.meta.dirname, 'writer-process.ts');
   const child: ChildProcess = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', script, JSON.stringify(orders)],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...variables },
     },
   );
   const committed: string[] = [];

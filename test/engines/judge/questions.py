@@ -61,17 +61,36 @@ class Questions:
 
     def ask_partitions(self, lake: dict, table: str) -> list:
         """The current snapshot's partitions as [partition, rows, files], the partition as text by field."""
-        partitions = self.pyiceberg.table(lake, table).inspect.partitions().to_pylist()
-        return [
-            [{name: str(value) for name, value in each.get("partition", {}).items()}, each["record_count"], each["file_count"]]
-            for each in partitions
-        ]
+        # Not by `inspect.partitions()`, which fails for uuids.
+        source = self.pyiceberg.table(lake, table)
+        partitions: dict[str, list] = {}
+        for task in source.scan().plan_files():
+            fields = source.specs()[task.file.spec_id].fields
+            values = {field.name: str(task.file.partition[at]) for at, field in enumerate(fields)}
+            counted = partitions.setdefault(repr(values), [values, 0, 0])
+            counted[1] += task.file.record_count
+            counted[2] += 1
+        return list(partitions.values())
 
     def ask_transformed(self, lake: dict, table: str, parquet: str, column: str, transform: str) -> list:
         """A partition transform of a Parquet file's column, row by row, by pyiceberg's own implementation."""
         kind = self.pyiceberg.table(lake, table).schema().find_field(column).field_type
         apply = parse_transform(transform).transform(kind)
         return [apply(value) for value in literals(pq.read_table(parquet).column(column).combine_chunks(), kind)]
+
+    def ask_listed(self, reader: str, lake: dict, namespace: str) -> list[str]:
+        if reader == "spark":
+            rows = self.spark.session(lake).sql(f"SHOW TABLES IN {in_spark(namespace)}").collect()
+            return sorted(row["tableName"] for row in rows)
+        return sorted(name[-1] for name in self.pyiceberg.catalog(lake).list_tables(tuple(namespace.split("."))))
+
+    def ask_metadata_tables(self, reader: str, lake: dict, table: str) -> dict[str, int]:
+        names = ["snapshots", "history", "refs", "manifests", "files", "entries", "partitions", "metadata_log_entries"]
+        if reader == "spark":
+            read = self.spark.session(lake)
+            return {name: len(read.sql(f"SELECT * FROM {in_spark(table)}.{name}").collect()) for name in names}
+        inspect = self.pyiceberg.table(lake, table).inspect
+        return {name: getattr(inspect, name)().num_rows for name in names}
 
     def ask_unreferenced(self, lake: dict, table: str) -> list[str]:
         return unreferenced_data_files(self.pyiceberg.table(lake, table))
