@@ -3,6 +3,7 @@ import { EngineError } from '../../errors.ts';
 import type { FileSource } from '../../schemas/definition.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { clearedOnFailure } from './cleared-on-failure.ts';
 import { csvOptions, findRaggedLine, withFullDetection } from './csv-reader.ts';
 import { readerCall, readerOptions, type ReaderOptions } from './file-options.ts';
 import { takeByReference } from './file-reference.ts';
@@ -43,7 +44,7 @@ export async function extractFile(
     readable: [...files.map((file) => file.path), request.outputFolder],
     writable: [request.outputFolder],
   };
-  return engine.withSession(session, async (duckdb) => {
+  const read = async (duckdb: DuckDbSession): Promise<Dataset> => {
     try {
       const whole = request.interval === undefined && Object.keys(options).length === 0;
       if (source.format === 'parquet' && files.length === 1 && first !== undefined && whole) {
@@ -54,7 +55,8 @@ export async function extractFile(
     } catch (error) {
       throw readFault(error, files);
     }
-  });
+  };
+  return clearedOnFailure(request.outputFolder, () => engine.withSession(session, read));
 }
 
 async function land(

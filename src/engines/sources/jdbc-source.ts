@@ -4,6 +4,7 @@ import type { ParameterValue } from '../../schemas/parameters.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
 import { isPostgresUrl } from '../postgres/connection-url.ts';
+import { clearedOnFailure } from './cleared-on-failure.ts';
 import type { FileRoots } from './file-roots.ts';
 import type { Interval } from './interval.ts';
 import { extractPostgres } from './postgres-source.ts';
@@ -44,10 +45,10 @@ export async function extractJdbc(
   context: EngineContext,
 ): Promise<JdbcResult> {
   const { connectionUrl } = request;
-  if (isPostgresUrl(connectionUrl)) return extractPostgres(engine, request, context);
-  const isOther = /^(?!sqlite:|file:)[a-z][a-z0-9+.-]*:/i.test(connectionUrl);
-  if (isOther) {
+  const isPostgres = isPostgresUrl(connectionUrl);
+  if (!isPostgres && /^(?!sqlite:|file:)[a-z][a-z0-9+.-]*:/i.test(connectionUrl)) {
     throw new EngineError('UnsupportedError', 'connection: expected postgres://… or sqlite:path; nothing else is read');
   }
-  return extractSqlite(engine, request, context);
+  const extract = isPostgres ? extractPostgres : extractSqlite;
+  return clearedOnFailure(request.outputFolder, () => extract(engine, request, context));
 }

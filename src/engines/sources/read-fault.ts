@@ -17,7 +17,7 @@ export function isSniffFault(error: unknown): boolean {
   return isValidation(error) && error.message.includes('Error when sniffing file');
 }
 
-export function isValidation(error: unknown): error is EngineError {
+function isValidation(error: unknown): error is EngineError {
   return error instanceof EngineError && error.type === 'ValidationError';
 }
 

@@ -24,27 +24,29 @@ export type ReaderMessage =
 
 /** One SQLite file being read in a thread: {@link next} until it answers `end`, then {@link close}. */
 export class SqliteReader {
-  readonly #worker: Worker;
+  readonly #task: ReaderTask;
   readonly #signal: AbortSignal;
-  #started = false;
+  #worker: Worker | undefined;
 
   constructor(task: ReaderTask, signal: AbortSignal) {
+    this.#task = task;
     this.#signal = signal;
-    this.#worker = new Worker(new URL('./sqlite-reader-thread.ts', import.meta.url), { workerData: task });
   }
 
   /** @throws EngineError for what SQLite said; `signal.reason` when aborted */
   async next(): Promise<Exclude<ReaderMessage, { kind: 'error' }>> {
     this.#signal.throwIfAborted();
+    // Not before: what a thread says while nobody listens is lost.
+    const worker = this.#worker ?? this.#start();
     const gone = new AbortController();
-    const answer = once(this.#worker, 'message', { signal: AbortSignal.any([this.#signal, gone.signal]) });
+    const answer = once(worker, 'message', { signal: AbortSignal.any([this.#signal, gone.signal]) });
     // A thread that dies without a word (out of memory) must not be waited for.
     const onExit = (): void => {
       gone.abort();
     };
-    this.#worker.once('exit', onExit);
-    if (this.#started) this.#worker.postMessage('next');
-    this.#started = true;
+    worker.once('exit', onExit);
+    if (this.#worker === worker) worker.postMessage('next');
+    this.#worker = worker;
     try {
       const [message] = (await answer) as [ReaderMessage];
       if (message.kind === 'error') throw sqliteError(message);
@@ -54,15 +56,19 @@ export class SqliteReader {
       if (error instanceof EngineError) throw error;
       throw new EngineError('UnavailableError', 'SQLite: the reader ended unexpectedly', { cause: error });
     } finally {
-      this.#worker.off('exit', onExit);
+      worker.off('exit', onExit);
     }
   }
 
   /** A thread inside a long query ends with it; nobody waits for that. */
   close(): void {
-    this.#worker.on('error', () => undefined);
-    this.#worker.unref();
-    void this.#worker.terminate();
+    this.#worker?.on('error', () => undefined);
+    this.#worker?.unref();
+    void this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    return new Worker(new URL('./sqlite-reader-thread.ts', import.meta.url), { workerData: this.#task });
   }
 }
 

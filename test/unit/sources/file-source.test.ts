@@ -1,4 +1,4 @@
-import { stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -254,6 +254,14 @@ describe('parquet', () => {
     await expect(extract(name, 'parquet')).rejects.toMatchObject(fault(/no\.parquet: this is no Parquet file/));
     await expect(extract(await file('e.parquet', ''), 'parquet')).rejects.toMatchObject(fault(/is empty \(0 bytes\)/));
   });
+});
+
+test('an attempt, when it fails, leaves nothing in its folder', async () => {
+  const outputFolder = await fixture.outputFolder();
+  const rows = Array.from({ length: 200_000 }, (_, n) => `${n},x`);
+  const name = await file('ragged.csv', `n,name\n${rows.join('\n')}\nlast,x,y\n`);
+  await expect(extract(name, 'csv', undefined, { outputFolder })).rejects.toMatchObject(fault(/line 200002/));
+  expect(await readdir(outputFolder)).toEqual([]);
 });
 
 test('a message, when a file cannot be read, holds no path of the service', async () => {
