@@ -49,7 +49,7 @@ async function partitionSql(field: string, lakehouse: Lakehouse, table: Modelled
 }
 
 /** `day(d)` → `day`, `d`; `truncate(4, s)` → `truncate[4]`, `s`; `c` → `identity`, `c`. */
-export function parsePartition(field: string): { transform: string; column: string } {
+function parsePartition(field: string): { transform: string; column: string } {
   const call = /^(\w+)\((?:(\d+),\s*)?([^()]+)\)$/.exec(field);
   if (call === null) return { transform: 'identity', column: field };
   const [, name = '', width, column = ''] = call;

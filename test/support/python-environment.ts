@@ -32,6 +32,7 @@ export interface PythonEnvironment {
 /** Finds the environment or makes it (about two minutes, of which `say` tells), and rebuilds one that is broken. */
 export async function preparePythonEnvironment(say: (line: string) => void): Promise<PythonEnvironment> {
   const version = await pythonVersion();
+  await checkJava();
   const hash = createHash('sha256').update(version);
   for (const file of [REQUIREMENTS, JAR_LIST]) hash.update(await readFile(file));
   const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'pipeline-service');
@@ -61,6 +62,16 @@ async function pythonVersion(): Promise<string> {
     throw new Error(`The engine tests need python3 3.11 or later on the PATH; found ${version || 'none'}.`);
   }
   return version;
+}
+
+async function checkJava(): Promise<void> {
+  // Java tells its version on the standard error: 17.0.15, or 1.8.0 in old times.
+  const told = await promisify(execFile)('java', ['-version']).then(
+    ({ stderr }) => /version "(\d+)/.exec(stderr)?.[1],
+    () => undefined,
+  );
+  if (Number(told ?? 0) < 17)
+    throw new Error(`The engine tests need Java 17 or later on the PATH; found ${told ?? 'none'}.`);
 }
 
 async function build(folder: string, say: (line: string) => void): Promise<void> {
