@@ -50,10 +50,10 @@ export interface ColumnStatistics {
 const TARGET_FILE_BYTES = 512 * 1024 * 1024;
 /** Each is a file at least; a column with this many values was hardly meant. */
 const MAX_PARTITIONS = 10_000;
-/** DuckDB gathers this many rows before it writes to the files of the keys among them... */
-const GATHERED_ROWS = 524_288;
-/** ...and keeps 100 files open; with more keys at a time than some of those, rows would be strewn over many files. */
-const MAX_UNSORTED_KEYS = 64;
+/** DuckDB keeps 100 files open; with more keys than that at a time, rows would be strewn over many files for each. */
+const MAX_UNSORTED_KEYS = 48;
+/** Half of what DuckDB gathers before it writes to the files of the keys among them. */
+const LOOKED_AT_ROWS = 262_144;
 
 export async function writeParquet(session: DuckDbSession, request: ParquetRequest): Promise<WrittenFile[]> {
   const columns = request.columns.map(({ field, sql }) => `${sql} AS ${quoteIdentifier(field.name)}`);
@@ -94,7 +94,7 @@ async function isStrewn(session: DuckDbSession, request: ParquetRequest): Promis
     const [row] = await session.rows(counted);
     return row?.['keys'] as number;
   };
-  if ((await distinct(` LIMIT ${GATHERED_ROWS}`)) <= MAX_UNSORTED_KEYS) return false;
+  if ((await distinct(` LIMIT ${LOOKED_AT_ROWS}`)) <= MAX_UNSORTED_KEYS) return false;
   const partitions = await distinct('');
   if (partitions > MAX_PARTITIONS) {
     throw new EngineError(
