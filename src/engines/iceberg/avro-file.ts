@@ -1,36 +1,14 @@
 /**
  * Avro object container files (Avro 1.11 specification, "Object Container Files"), which manifests and manifest lists
- * are. Fields are known by their Iceberg field ids, not by their names: Iceberg spec, Appendix A, "Avro".
+ * are.
  *
  * avsc encodes and decodes the records. Its own container writer is not used since it drops the `field-id` attributes
  * from the schema in the file, without which nobody else can read a manifest.
  */
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync, inflateRawSync, zstdDecompressSync } from 'node:zlib';
-import avro, { type Type } from 'avsc';
 import { EngineError } from '../../errors.ts';
-
-/** An Avro schema as it stands in a file, with Iceberg's attributes. */
-export type AvroSchema = string | AvroSchema[] | AvroComplexSchema;
-
-interface AvroComplexSchema {
-  type: AvroSchema;
-  name?: string;
-  fields?: AvroField[];
-  items?: AvroSchema;
-  values?: AvroSchema;
-  [attribute: string]: unknown;
-}
-
-export interface AvroField {
-  name: string;
-  type: AvroSchema;
-  'field-id'?: number;
-  [attribute: string]: unknown;
-}
-
-/** A record with its fields by id: `{f500: ..., f501: ...}`; longs are bigint, bytes and fixed are Buffer. */
-export type AvroRecord = Record<string, unknown>;
+import { typeByIds, type AvroRecord, type AvroSchema } from './avro-types.ts';
 
 export interface AvroFile {
   metadata: Map<string, Buffer>;
@@ -100,10 +78,6 @@ export function decodeAvroFile(bytes: Buffer): AvroFile {
   return { metadata, schema, records };
 }
 
-export function fieldKey(id: number): string {
-  return `f${id}`;
-}
-
 function broken(): EngineError {
   return new EngineError('ValidationError', 'a manifest of the table is not a whole Avro file');
 }
@@ -120,48 +94,6 @@ function decompress(codec: string, body: Buffer): Buffer {
       throw new EngineError('UnsupportedError', `a manifest of the table is compressed by ${codec}`);
   }
 }
-
-/** avsc's type of a schema whose fields are renamed to their ids; Avro's encoding knows positions only. */
-function typeByIds(schema: AvroSchema): Type {
-  return avro.Type.forSchema(byIds(schema) as avro.Schema, {
-    // avsc would take {"type": "long"}, as others write it, for a long of its own that loses digits.
-    typeHook: (part) => (part === 'long' || (part as { type?: unknown }).type === 'long' ? LONG : undefined),
-    wrapUnions: 'never',
-  });
-}
-
-function byIds(schema: AvroSchema): AvroSchema {
-  if (typeof schema === 'string') return schema;
-  if (Array.isArray(schema)) return schema.map(byIds);
-  const { type, name, fields, items, values } = schema;
-  const size = schema['size'];
-  return {
-    type: typeof type === 'string' ? type : byIds(type),
-    ...(name === undefined ? {} : { name }),
-    ...(size === undefined ? {} : { size }),
-    ...(items === undefined ? {} : { items: byIds(items) }),
-    ...(values === undefined ? {} : { values: byIds(values) }),
-    ...(fields === undefined ? {} : { fields: fields.map(fieldById) }),
-  };
-}
-
-function fieldById(field: AvroField): AvroField {
-  const id = field['field-id'];
-  return { name: id === undefined ? field.name : fieldKey(id), type: byIds(field.type) };
-}
-
-const LONG = avro.types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(value);
-    return bytes;
-  },
-  fromJSON: BigInt,
-  toJSON: String,
-  isValid: (value: unknown) => typeof value === 'bigint',
-  compare: (left: bigint, right: bigint) => Number(left > right) - Number(left < right),
-});
 
 function encodeHeader(metadata: Readonly<Record<string, string>>): Buffer[] {
   const entries = Object.entries(metadata);

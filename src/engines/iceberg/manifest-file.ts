@@ -3,14 +3,8 @@
  * holds.
  */
 import { EngineError } from '../../errors.ts';
-import {
-  decodeAvroFile,
-  encodeAvroFile,
-  fieldKey,
-  type AvroField,
-  type AvroRecord,
-  type AvroSchema,
-} from './avro-file.ts';
+import { decodeAvroFile, encodeAvroFile } from './avro-file.ts';
+import { fieldKey, type AvroField, type AvroRecord, type AvroSchema } from './avro-types.ts';
 
 export interface ManifestFile {
   path: string;

@@ -1,12 +1,6 @@
 /** Manifests: Iceberg spec, "Manifests", read and written. Partition tuples are typed by the table's spec. */
-import {
-  decodeAvroFile,
-  encodeAvroFile,
-  fieldKey,
-  type AvroField,
-  type AvroRecord,
-  type AvroSchema,
-} from './avro-file.ts';
+import { decodeAvroFile, encodeAvroFile } from './avro-file.ts';
+import { fieldKey, type AvroField, type AvroRecord, type AvroSchema } from './avro-types.ts';
 import type { DataFile, ManifestEntry } from './data-file.ts';
 import { avroPartitionType, fromAvroValue, toAvroValue } from './partition-avro.ts';
 import type { BoundPartitionField, PartitionSpec } from './partition-spec.ts';

@@ -1,5 +1,5 @@
 /** The partition tuple in manifests: Iceberg spec, "Manifests", `partition`, with the types of Appendix A, "Avro". */
-import type { AvroField, AvroSchema } from './avro-file.ts';
+import type { AvroField, AvroSchema } from './avro-types.ts';
 import type { BoundPartitionField } from './partition-spec.ts';
 import { parsePrimitive, type PrimitiveType } from './schema.ts';
 import { fromTwosComplement, twosComplement } from './single-value.ts';

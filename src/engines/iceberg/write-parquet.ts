@@ -46,7 +46,7 @@ export interface ColumnStatistics {
   largest: string | undefined;
 }
 
-/** Of one file when the rows are not cut by keys (`write.target-file-size-bytes`). */
+/** Of one file when the rows are not cut by keys: Iceberg's default of `write.target-file-size-bytes`. */
 const TARGET_FILE_BYTES = 512 * 1024 * 1024;
 /** Each is a file at least; a column with this many values was hardly meant. */
 const MAX_PARTITIONS = 10_000;

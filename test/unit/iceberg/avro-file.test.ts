@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAvroFile, encodeAvroFile, type AvroSchema } from '../../../src/engines/iceberg/avro-file.ts';
+import { decodeAvroFile, encodeAvroFile } from '../../../src/engines/iceberg/avro-file.ts';
+import type { AvroSchema } from '../../../src/engines/iceberg/avro-types.ts';
 
 const SCHEMA: AvroSchema = {
   type: 'record',
