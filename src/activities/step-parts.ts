@@ -4,8 +4,9 @@ import { EngineError } from '../errors.ts';
 import type { Sink, Source, Transformation } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import type { StepWork } from './step-activity.ts';
+import { zonedIso } from './zoned-iso.ts';
 
-/** Half-open, ISO 8601 in UTC. */
+/** Half-open, ISO 8601 with the offset of the pipeline's time zone: a column without a zone is compared with that clock. */
 export interface Interval {
   column: string;
   startIso: string;
@@ -45,9 +46,10 @@ export function inputOf({ input }: StepWork, sink: Sink): Dataset {
 /** The rows that a run is about, when it was started for an interval and the pipeline has a partitioning column. */
 export function intervalOf({ run }: StepWork): Interval | undefined {
   const { intervalStart, intervalEnd } = run.row;
-  const column = run.document.definition.partitioning?.column;
-  if (intervalStart === null || intervalEnd === null || column === undefined) return undefined;
-  return { column, startIso: intervalStart.toISOString(), endIso: intervalEnd.toISOString() };
+  const { partitioning } = run.document.definition;
+  if (intervalStart === null || intervalEnd === null || partitioning === undefined) return undefined;
+  const { column, timezone } = partitioning;
+  return { column, startIso: zonedIso(intervalStart, timezone), endIso: zonedIso(intervalEnd, timezone) };
 }
 
 /** Kept across retries of a run, so that its rows are committed once whichever of them commits (spec section 2). */
