@@ -271,7 +271,10 @@ describe('a table that a writer of ours and Spark 4.1 write to at once', () => {
     for (let at = 0; at < 30; at += 1) {
       const sql = `SELECT 'load ${at}' AS load, ${at}::BIGINT AS i`;
       await table.apply({ sql });
-      loads.push({ loadName: `race-${at}/out`, input: await lakehouse.dataset(sql) });
+      loads.push({
+        ...{ loadName: `race-${at}/out`, mode: 'append' as const, mergeKeys: [] },
+        input: await lakehouse.dataset(sql),
+      });
     }
     const writer = startWriter({
       catalogFile: path.join(lakehouse.folder, 'catalog.db'),

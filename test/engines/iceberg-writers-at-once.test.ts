@@ -14,7 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => lakehouse.close());
 
-type Loads = { loadName: string; sql: string }[];
+type Loads = { loadName: string; sql: string; mode?: Mode }[];
+type Mode = 'append' | 'overwrite_partition' | 'merge';
 
 /** Rows that name their load, in three partitions. */
 function loadsOf(writer: string, count: number): Loads {
@@ -31,7 +32,9 @@ async function start(
   variables: Record<string, string> = {},
 ): Promise<Writer> {
   const ordered = [];
-  for (const { loadName, sql } of loads) ordered.push({ loadName, input: await lakehouse.dataset(sql) });
+  for (const { loadName, sql, mode = 'append' } of loads) {
+    ordered.push({ loadName, mode, mergeKeys: mode === 'merge' ? ['k'] : [], input: await lakehouse.dataset(sql) });
+  }
   const orders = {
     catalogFile: path.join(lakehouse.folder, 'catalog.db'),
     warehouse: path.join(lakehouse.folder, 'warehouse'),
@@ -98,6 +101,45 @@ describe('writers of one table, as pyiceberg and Spark 4.1 read what they leave'
     const writers = await Promise.all([start(table, loads), start(table, loads)]);
     for (const writer of writers) expect(await writer.ended).toEqual({ code: 0, signal: null, said: '' });
     await expectEachOnce(table, loads);
+  });
+
+  test('four processes, when each merges its own keys into files that all share, lose no change of any', async () => {
+    const table = lakehouse.table('race.merges');
+    await table.load({ sql: `SELECT i AS k, 'never merged' AS note FROM range(40) r(i)` });
+    const loads = [0, 1, 2, 3].map((writer) =>
+      Array.from({ length: 6 }, (_, at) => ({
+        ...{ loadName: `merge-${writer}-${at}/out`, mode: 'merge' as const },
+        sql: `SELECT i AS k, 'merge ${at} of ${writer}' AS note FROM range(${writer}, 44, 4) r(i)`,
+      })),
+    );
+    const writers = await Promise.all(loads.map((each) => start(table, each, [])));
+    for (const writer of writers) expect(await writer.ended).toEqual({ code: 0, signal: null, said: '' });
+    for (const { sql } of loads.flat()) await table.apply({ sql, mode: 'merge', mergeKeys: ['k'] });
+    const history = await lakehouse.judge.history(table.name);
+    expect(history).toHaveLength(1 + 24);
+    await table.expectSound(history.map(({ snapshotId }) => snapshotId));
+    expect(await lakehouse.judge.unreferenced(table.name)).toEqual([]);
+  });
+
+  test('three processes, when two replace partitions of their own and one appends, lose no change of any', async () => {
+    const table = lakehouse.table('race.partitions');
+    const load = (writer: string, part: number, at: number, mode: Mode): Loads[number] => ({
+      ...{ loadName: `${writer}-${at}/out`, mode },
+      sql: `SELECT ${part} AS part, '${writer} ${at}' AS note FROM range(5)`,
+    });
+    const numbers = Array.from({ length: 8 }, (_, at) => at);
+    const loads = [
+      numbers.map((at) => load('one', 1, at, 'overwrite_partition')),
+      numbers.map((at) => load('two', 2, at, 'overwrite_partition')),
+      numbers.map((at) => load('three', 3, at, 'append')),
+    ];
+    const writers = await Promise.all(loads.map((each) => start(table, each)));
+    for (const writer of writers) expect(await writer.ended).toEqual({ code: 0, signal: null, said: '' });
+    const lasting = [...loads.slice(0, 2).flatMap((each) => each.slice(-1)), ...(loads[2] ?? [])];
+    for (const { sql } of lasting) await table.apply({ sql });
+    const history = await lakehouse.judge.history(table.name);
+    expect(history).toHaveLength(24);
+    await table.expectSound(history.map(({ snapshotId }) => snapshotId));
   });
 
   test.for([1, 2, 3, 4, 5, 6])(

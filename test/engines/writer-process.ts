@@ -3,9 +3,8 @@
  * name of each load when it is committed, one a line.
  */
 import path from 'node:path';
-import type { Dataset } from '../../src/engines/dataset.ts';
 import { DuckDbEngine } from '../../src/engines/duckdb/duckdb-engine.ts';
-import { loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
+import { type IcebergLoadRequest, loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
 import { SqlCatalog } from '../../src/engines/iceberg/sql-catalog.ts';
 
 export interface WriterOrders {
@@ -15,7 +14,7 @@ export interface WriterOrders {
   spillFolder: string;
   table: string;
   partitionBy: string[];
-  loads: { loadName: string; input: Dataset }[];
+  loads: Pick<IcebergLoadRequest, 'loadName' | 'input' | 'mode' | 'mergeKeys'>[];
 }
 
 const orders = JSON.parse(process.argv[2] ?? '') as WriterOrders;
@@ -25,13 +24,13 @@ const duckdb = new DuckDbEngine({
   threads: 1,
   spillFolder: path.resolve(orders.spillFolder),
 });
-for (const { loadName, input } of orders.loads) {
+for (const load of orders.loads) {
   const { table, partitionBy } = orders;
   // A worker tries a load again whose commits others were always quicker than; so does this.
   for (let attempt = 1; ; attempt += 1) {
     try {
       await loadToIceberg(
-        { loadName, table, mode: 'append', mergeKeys: [], partitionBy, schemaEvolution: 'none', input },
+        { ...load, table, partitionBy, schemaEvolution: 'none' },
         { catalog, duckdb },
         { signal: AbortSignal.timeout(120_000), log: () => undefined, progress: () => undefined },
       );
@@ -41,7 +40,7 @@ for (const { loadName, input } of orders.loads) {
         throw thrown;
     }
   }
-  process.stdout.write(`${loadName}\n`);
+  process.stdout.write(`${load.loadName}\n`);
 }
 await catalog.close();
 await duckdb.close();
