@@ -35,6 +35,9 @@ import { together } from './together.ts';
 /** A slot is looked for this often even when nobody says that one is free. */
 const SLOT_POLL_MS = 30_000;
 
+/** How `begin_run` says that the run was given up before its workflow began. */
+const RUN_ABANDONED = 'RunAbandoned';
+
 /** Why a run ends otherwise than by finishing its work. */
 interface Stop {
   status: Exclude<RunOutcome, 'COMPLETED'>;
@@ -85,6 +88,8 @@ export async function DataPipelineWorkflow(input: PipelineRunInput): Promise<Pip
       work.cancel(); // Ends the deadline's timer, and nothing else: all the work is done.
     });
   } catch (error) {
+    // A start that was taken back: there is no run to close, and nobody to tell.
+    if (typeOf(error) === RUN_ABANDONED) throw ApplicationFailure.nonRetryable(reasonOf(error), RUN_ABANDONED);
     if (!isCancellation(error)) stop ??= { status: 'FAILED', reason: reasonOf(error), type: typeOf(error) };
     else if (stop === undefined) {
       stop = { status: 'CANCELLED', reason: 'Cancelled' };

@@ -250,6 +250,15 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
     expect(await run.result()).toMatchObject({ status: 'COMPLETED' });
   });
 
+  test('a workflow, when its run was taken back before it began, ends without doing or recording anything', async () => {
+    const store = new StandInStore();
+    store.begin_run = () => Promise.reject(ApplicationFailure.nonRetryable('given up', 'RunAbandoned'));
+    await using bench = await workflowBench(await testTemporal(), { activities: {}, store });
+    await expect((await bench.start(runInput())).result()).rejects.toThrow(WorkflowFailedError);
+    expect(bench.calls).toEqual([]);
+    expect(store.closed).toEqual([]);
+  });
+
   test('a retry, when steps of the earlier run are reused, does only the others, with the earlier outputs', async () => {
     await using bench = await workflowBench(await testTemporal(), { activities: {}, score: 0.5 });
     const input = runInput();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createLogger } from '../../../src/logger.ts';
@@ -77,6 +78,7 @@ describe('a call with a deadline', () => {
   test('when Temporal hangs, is SERVICE_UNAVAILABLE at the deadline', async () => {
     const pid = serverPid();
     process.kill(pid, 'SIGSTOP');
+    await expect.poll(() => stateOf(pid)).toBe('T');
     const startedMs = performance.now();
     try {
       await expect(describeNothing()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', httpStatus: 503 });
@@ -94,3 +96,8 @@ describe('a call with a deadline', () => {
     expect(performance.now() - startedMs).toBeLessThan(1500);
   });
 });
+
+/** One letter, as /proc tells it; T is stopped. The signal is obeyed a moment after it was sent. */
+function stateOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] ?? '';
+}
