@@ -45,7 +45,7 @@ interface LogLine {
   url?: string;
   temporal?: string;
   temporalUi?: string;
-  err?: { message?: string };
+  error?: { message?: string };
 }
 
 /**
@@ -109,8 +109,8 @@ class Said {
       if (child.stdout === null) return;
       createInterface({ input: child.stdout }).on('line', (text) => {
         log.write(`${text}\n`);
-        const { msg, level, err, ...line } = parse(text);
-        if (level === 'fatal') this.#fatal = err?.message ?? msg;
+        const { msg, level, error, ...line } = parse(text);
+        if (level === 'fatal') this.#fatal = error?.message ?? msg;
         if (msg === 'ready') resolve(line);
         else if (level === 'info' && msg !== undefined && /temporal/i.test(msg)) report(msg);
       });
