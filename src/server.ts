@@ -6,7 +6,7 @@ import { serveWorkers } from './compose/serve-workers.ts';
 import { loadConfig } from './config.ts';
 
 await runProcess(loadConfig, async (config, logger, cleanup) => {
-  const foundations = await layFoundations(config, logger, cleanup);
+  const foundations = await layFoundations(config, 'alone', logger, cleanup);
   let url = config.http.publicUrl ?? '';
   const workers = await serveWorkers(foundations, cleanup, () => config.http.publicUrl ?? url);
   url = await serveApi(foundations, cleanup);

@@ -1,9 +1,11 @@
 /** What every process of the service stands on: the store, Temporal, metrics, staging. */
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import { Staging } from '../engines/staging.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createRunCloser, type RunCloser } from '../pipelines/run-closer.ts';
@@ -35,16 +37,26 @@ export interface Foundations {
   closer: RunCloser;
 }
 
-export async function layFoundations(config: Config, logger: Logger, cleanup: Cleanup): Promise<Foundations> {
+/**
+ * `alone`: this process is the whole service, and whatever is not configured is embedded in the DATA_DIR that it owns.
+ * `shared`: it is one of several, which need a database and a Temporal server that all of them reach.
+ */
+export type Standing = 'alone' | 'shared';
+
+export async function layFoundations(
+  config: Config,
+  standing: Standing,
+  logger: Logger,
+  cleanup: Cleanup,
+): Promise<Foundations> {
+  if (standing === 'shared') requireShared(config);
   if (config.open) {
     logger.warn('OPEN: anyone on this machine may do anything; set AUTH_JWKS_URL or AUTH_JWT_SECRET to require tokens');
   }
   if (!config.stagingUri.startsWith('file:')) {
     throw new StartupError(`STAGING_URI ${config.stagingUri}: this version stages in local folders only (file:///…)`);
   }
-  const lock = await lockDataDir(config.dataDir);
-  cleanup.add(() => lock.release());
-  const { dataDir } = lock;
+  const dataDir = standing === 'alone' ? await ownDataDir(config, cleanup) : await shareDataDir(config);
   const { sdkMetricsUrl } = await installTemporalRuntime(logger);
   const server = await startTemporal({
     ...config,
@@ -82,4 +94,32 @@ export async function layFoundations(config: Config, logger: Logger, cleanup: Cl
     launcher: createRunLauncher(temporal, store, metrics),
     closer: createRunCloser(store, metrics),
   };
+}
+
+async function ownDataDir({ dataDir }: Config, cleanup: Cleanup): Promise<string> {
+  const lock = await lockDataDir(dataDir);
+  cleanup.add(() => lock.release());
+  return lock.dataDir;
+}
+
+/** Nothing in it that several processes may not use at a time: spill, staging, the table catalog. */
+async function shareDataDir({ dataDir }: Config): Promise<string> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    return await realpath(dataDir);
+  } catch (error) {
+    throw new StartupError(`DATA_DIR ${dataDir} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function requireShared({ databaseUrl, temporal }: Config): void {
+  const missing = [
+    ...(databaseUrl === undefined ? ['DATABASE_URL: a PostgreSQL that all processes reach'] : []),
+    ...(temporal.address === undefined ? ['TEMPORAL_ADDRESS: a Temporal server that all processes reach'] : []),
+  ];
+  if (missing.length === 0) return;
+  const list = missing.map((line) => `  ${line}`).join('\n');
+  throw new StartupError(
+    `The API and the workers as separate processes need:\n${list}\nOr "npm start" runs both in one.`,
+  );
 }

@@ -1,0 +1,12 @@
+/** `npm run api`: the HTTP API alone, one of several processes. */
+import { layFoundations } from './compose/foundations.ts';
+import { runProcess } from './compose/run-process.ts';
+import { serveApi } from './compose/serve-api.ts';
+import { loadConfig } from './config.ts';
+
+await runProcess(loadConfig, async (config, logger, cleanup) => {
+  const foundations = await layFoundations(config, 'shared', logger, cleanup);
+  const url = await serveApi(foundations, cleanup);
+  logger.info({ url }, 'ready');
+  return { failed: new Promise<void>(() => undefined) };
+});

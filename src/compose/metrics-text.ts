@@ -1,0 +1,9 @@
+import { scrape } from '../metrics/scrape.ts';
+import type { Foundations } from './foundations.ts';
+
+/** What `/metrics` of a process answers. Without the database its gauge keeps its last value: the others are wanted all the more. */
+export async function metricsText({ store, metrics, sdkMetricsUrl }: Foundations): Promise<string> {
+  const open = await store.gates.countOpen().catch(() => undefined);
+  if (open !== undefined) metrics.approvalsPending.set(open);
+  return (await scrape(metrics.registry, sdkMetricsUrl)).body;
+}
