@@ -88,7 +88,8 @@ async function demo(options: DemoOptions): Promise<void> {
     }
     if (!(signal.reason instanceof Interrupted)) signal.throwIfAborted();
   } catch (error) {
-    if (error instanceof Interrupted) say('\nInterrupted; ending the service. A run that was not over goes on with the next demo.');
+    if (error instanceof Interrupted)
+      say('\nInterrupted; ending the service. A run that was not over goes on with the next demo.');
     else {
       console.error(renderError(error));
       process.exitCode = EXIT.failed;
