@@ -1,6 +1,6 @@
 /**
- * What this writer needs of a catalog: the SQL catalog is one, a REST catalog has the same calls (load table, create
- * table with `stage-create`, commit table).
+ * What this writer needs of a catalog: the SQL catalog (`sql-catalog.ts`) and the REST catalog (`rest-catalog.ts`,
+ * whose specification the calls are taken from) are two.
  */
 import { EngineError } from '../../errors.ts';
 import type { FileIo } from './file-io.ts';
@@ -31,12 +31,17 @@ export interface NewTable {
 export interface IcebergCatalog {
   /** Undefined when there is no such table. */
   loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined>;
-  /** What a new table starts from: uuid, location, schema and spec. Nothing of it is in the catalog yet. */
+  /**
+   * What a new table starts from: uuid, location, schema and spec. Nothing of it is in the catalog yet.
+   *
+   * @throws CommitConflict when somebody made it meanwhile
+   */
   stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable>;
   /**
    * One atomic step: all updates, if all requirements hold. With `assert-create` it makes the table.
    *
    * @throws CommitConflict when nothing was committed because the table is not as required (any more)
+   * @throws CommitRefused when nothing was committed for another reason
    * @throws anything else when it may or may not have been committed
    */
   commitTable(
@@ -50,6 +55,17 @@ export interface IcebergCatalog {
 /** Others committed first: read the table again and try again. Surely nothing of this commit happened. */
 export class CommitConflict extends Error {
   override readonly name = 'CommitConflict';
+}
+
+/** Surely nothing of a commit happened, and trying it again at once would not help. */
+export class CommitRefused extends Error {
+  override readonly name = 'CommitRefused';
+  override readonly cause: EngineError;
+
+  constructor(cause: EngineError) {
+    super(cause.message);
+    this.cause = cause;
+  }
 }
 
 /**

@@ -3,10 +3,21 @@
  * Concurrency"): read the table, look the load's name up in that very metadata, build a snapshot on it, and let the
  * catalog swap it in if the table is still the one that was read. When others came first, all of it is done again on
  * what they left, except writing the data files.
+ *
+ * When nobody knows whether a commit happened (the answer was lost, a gateway gave up), the same is done: the load's
+ * name is looked up before anything else, and a commit that is still on its way cannot happen beside the next one,
+ * since both require the table to be what it was. Files that the lost one names are never deleted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EngineError } from '../../errors.ts';
-import { CommitConflict, type IcebergCatalog, type LoadedTable, type TableIdentifier } from './catalog.ts';
+import { EngineError, messageOf } from '../../errors.ts';
+import type { EngineContext } from '../dataset.ts';
+import {
+  CommitConflict,
+  CommitRefused,
+  type IcebergCatalog,
+  type LoadedTable,
+  type TableIdentifier,
+} from './catalog.ts';
 import type { DataFile } from './data-file.ts';
 import type { FileIo } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
@@ -21,6 +32,10 @@ import { writeSnapshot, type SnapshotChange } from './write-snapshot.ts';
 /** With the waits below some minutes, and far more writers at once than a table will see. */
 const MAX_COMMIT_ATTEMPTS = 100;
 const BACKOFF = { firstMs: 20, mostMs: 2000 };
+/** After that many commits of unknown outcome the attempt ends; the next one begins with looking the load up. */
+const MAX_DOUBTS = 3;
+/** Longer than after a conflict: the catalog may still be at it. */
+const DOUBT_BACKOFF = { firstMs: 1000, mostMs: 8000 };
 
 export interface LoadToCommit {
   loadName: string;
@@ -37,6 +52,7 @@ export interface LoadToCommit {
   /** URIs of what is written and not committed. */
   uncommitted: string[];
   signal: AbortSignal;
+  log: EngineContext['log'];
 }
 
 export type CommitOutcome = { attempts: number } & (
@@ -47,74 +63,109 @@ export type CommitOutcome = { attempts: number } & (
   | { outcome: 'files-outdated' }
 );
 
-/** Thrown around what made a commit fail so that nobody knows whether it happened: nothing may be deleted then. */
-export class CommitOutcomeUnknown extends Error {
-  override readonly name = 'CommitOutcomeUnknown';
-
-  constructor(cause: unknown) {
-    super('nobody knows whether the commit happened', { cause });
-  }
-}
-
 /**
- * @throws CommitOutcomeUnknown
- * @throws EngineError `CommitConflictError` when others kept winning; nothing was committed then, nor with any other error
+ * @throws EngineError `CommitConflictError` when others kept winning, and nothing was committed; `UnavailableError` when
+ *   nobody could find out whether it was
+ * @throws CommitConflict when others make a table that is not there yet; nothing was committed
  */
 export async function commitLoad(load: LoadToCommit, catalog: IcebergCatalog): Promise<CommitOutcome> {
+  const { loadName, identifier, signal } = load;
   const manifests = new ManifestReader(load.plan.table.io);
+  const doubts: Doubt[] = [];
   let { plan } = load;
   for (let attempts = 1; attempts <= MAX_COMMIT_ATTEMPTS; attempts++) {
-    if (attempts > 1) {
-      await backOff(attempts, load.signal);
-      const table = await catalog.loadTable(load.identifier);
-      const found = table === undefined ? undefined : findLoad(table.metadata, load.loadName);
-      if (found !== undefined) return { outcome: 'found', attempts: attempts - 1, ...found };
-      plan = await load.replan(table);
-      if (!sameFiles(plan, load.plan)) return { outcome: 'files-outdated', attempts: attempts - 1 };
+    const tried = await tryCommit(load, plan, catalog, manifests);
+    if (tried.outcome === 'committed') return { attempts, ...tried };
+    if (tried.outcome === 'in-doubt') {
+      doubts.push(tried);
+      const { error } = tried;
+      load.log('warn', `nobody knows whether commit ${attempts} happened (${messageOf(error)}); looking it up`);
+      await backOff(DOUBT_BACKOFF, doubts.length, signal);
+    } else await backOff(BACKOFF, attempts, signal);
+
+    const table = await catalog.loadTable(identifier);
+    const found = table === undefined ? undefined : findLoad(table.metadata, loadName);
+    if (found !== undefined) {
+      const ours = doubts.some(({ snapshotId }) => snapshotId === found.snapshotId);
+      return { outcome: ours ? 'committed' : 'found', attempts, ...found };
     }
-    const committed = await tryCommit(load, plan, catalog, manifests);
-    if (committed !== undefined) return { outcome: 'committed', attempts, ...committed };
+    if (tried.outcome === 'in-doubt' && doubts.length >= MAX_DOUBTS) throw outcomeUnknown(tried.error);
+    plan = await load.replan(table);
+    if (!sameFiles(plan, load.plan)) return { outcome: 'files-outdated', attempts };
   }
   throw new EngineError('CommitConflictError', `others committed first, ${MAX_COMMIT_ATTEMPTS} times in a row`);
 }
 
-/** Undefined after a conflict, with nothing left of the attempt. */
+/** A commit that may have happened, and the snapshot that it then made. */
+interface Doubt {
+  snapshotId: string;
+  error: unknown;
+}
+
+type Tried =
+  | ({ outcome: 'committed' } & CommittedLoad)
+  /** With nothing left of it. */
+  | { outcome: 'conflict' }
+  /** With everything left that it wrote, and nothing of that in `uncommitted` any more. */
+  | ({ outcome: 'in-doubt' } & Doubt);
+
 async function tryCommit(
   load: LoadToCommit,
   plan: LoadPlan,
   catalog: IcebergCatalog,
   manifests: ManifestReader,
-): Promise<CommittedLoad | undefined> {
+): Promise<Tried> {
   const { metadata, io } = plan.table;
   const change = await changeOf(load, plan, manifests);
   const size = sizeOf(load.files);
   const metadataFiles: string[] = [];
-  let snapshotId: bigint;
+  let snapshotId: string;
   try {
     const summary = { [LOAD_SUMMARY_KEY]: load.loadName };
     const snapshot = await writeSnapshot(metadata, plan, { ...change, summary }, io, metadataFiles);
-    snapshotId = snapshot['snapshot-id'];
+    const id = snapshot['snapshot-id'];
+    snapshotId = String(id);
     load.signal.throwIfAborted();
     const updates: TableUpdate[] = [
       ...plan.updates,
       { action: 'add-snapshot', snapshot },
-      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
-      ...recordLoad(metadata, load.loadName, { snapshotId, ...size }, snapshot['timestamp-ms']),
+      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+      ...recordLoad(metadata, load.loadName, { snapshotId: id, ...size }, snapshot['timestamp-ms']),
     ];
-    await catalog.commitTable(load.identifier, plan.requirements, updates).catch((error: unknown) => {
-      throw error instanceof CommitConflict ? error : new CommitOutcomeUnknown(error);
-    });
+    const doubt = await commitOrDoubt(catalog, load.identifier, plan.requirements, updates);
+    if (doubt !== undefined) {
+      load.uncommitted.length = 0;
+      return { outcome: 'in-doubt', snapshotId, error: doubt.error };
+    }
   } catch (error) {
-    if (error instanceof CommitOutcomeUnknown) throw error;
     await deleteFiles(metadataFiles, io);
-    if (error instanceof CommitConflict) return undefined;
-    throw error;
+    if (error instanceof CommitConflict) return { outcome: 'conflict' };
+    throw error instanceof CommitRefused ? error.cause : error;
   }
   // A merge may have prepared replacements for files that others replaced before it.
   const used = new Set(change.added.map((file) => file.path));
   const unused = load.uncommitted.splice(0).filter((uri) => !used.has(uri));
   await deleteFiles(unused, io);
-  return { snapshotId: String(snapshotId), ...size };
+  return { outcome: 'committed', snapshotId, ...size };
+}
+
+/** @throws CommitConflict, CommitRefused */
+async function commitOrDoubt(
+  catalog: IcebergCatalog,
+  ...commit: Parameters<IcebergCatalog['commitTable']>
+): Promise<{ error: unknown } | undefined> {
+  try {
+    await catalog.commitTable(...commit);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommitConflict || error instanceof CommitRefused) throw error;
+    return { error };
+  }
+}
+
+function outcomeUnknown(cause: unknown): EngineError {
+  const message = `nobody knows whether the rows were committed, the next attempt looks them up: ${messageOf(cause)}`;
+  return new EngineError('UnavailableError', message, { cause });
 }
 
 /** Which files the snapshot adds and removes, for the table as it is now. */
@@ -149,8 +200,8 @@ function sizeOf(files: readonly DataFile[]): { rows: number; bytes: number } {
 }
 
 /** Random, so that writers that met once do not meet again. */
-async function backOff(attempt: number, signal: AbortSignal): Promise<void> {
-  const mostMs = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (attempt - 1));
+async function backOff(wait: typeof BACKOFF, times: number, signal: AbortSignal): Promise<void> {
+  const mostMs = Math.min(wait.mostMs, wait.firstMs * 2 ** times);
   await sleep(Math.random() * mostMs, undefined, { signal }).catch(() => {
     signal.throwIfAborted();
   });

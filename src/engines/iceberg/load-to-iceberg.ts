@@ -9,8 +9,14 @@
 import { EngineError } from '../../errors.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
-import { parseTableIdentifier, type IcebergCatalog, type LoadedTable, type TableIdentifier } from './catalog.ts';
-import { commitLoad, CommitOutcomeUnknown, deleteFiles, type CommitOutcome } from './commit-load.ts';
+import {
+  CommitConflict,
+  parseTableIdentifier,
+  type IcebergCatalog,
+  type LoadedTable,
+  type TableIdentifier,
+} from './catalog.ts';
+import { commitLoad, deleteFiles, type CommitOutcome } from './commit-load.ts';
 import type { InputColumn } from './duckdb-types.ts';
 import { currentManifests, refuseToReplace } from './live-files.ts';
 import { findLoad, type CommittedLoad } from './load-ledger.ts';
@@ -53,7 +59,7 @@ const MAX_WRITES = 5;
 /**
  * @throws EngineError `SchemaConflictError` when the rows do not fit the table, `ValidationError` for bad merge keys or
  *   values, `UnsupportedError` for a table this writer must not touch, `CommitConflictError` when others kept winning,
- *   `UnavailableError` when the disk is full; `signal.reason` when aborted
+ *   `UnavailableError` when the disk is full, or the catalog away; `signal.reason` when aborted
  */
 export async function loadToIceberg(
   request: IcebergLoadRequest,
@@ -71,7 +77,7 @@ export async function loadToIceberg(
       const found = table === undefined ? undefined : findLoad(table.metadata, request.loadName);
       if (found !== undefined) return alreadyThere(found, attempts, context);
       columns ??= await describeInput(duckdb, request.input, context.signal);
-      const committed = await writeAndCommit(request, identifier, table, columns, deps, context);
+      const committed = await writeAndCommit(request, identifier, table, columns, deps, context).catch(madeMeanwhile);
       attempts += committed.attempts;
       if (committed.outcome === 'found') return alreadyThere(committed, attempts, context);
       if (committed.outcome === 'committed') {
@@ -79,7 +85,7 @@ export async function loadToIceberg(
         const { snapshotId, rows, bytes } = committed;
         return { snapshotId, rows, bytes, alreadyCommitted: false, commitAttempts: attempts };
       }
-      context.log('warn', 'the schema or the partitioning of the table changed meanwhile; the rows are written again');
+      context.log('warn', 'others made the table or changed its shape meanwhile; the rows are written again');
     }
   } catch (error) {
     throw diskFull(error) ?? error;
@@ -107,15 +113,21 @@ async function writeAndCommit(
   try {
     const files = await writeLoad({ plan, input, uncommitted, signal }, duckdb, async (rows) => merge?.inspect(rows));
     context.progress(0.8);
-    const load = { loadName, identifier, mode, plan, files, merge, replan, uncommitted, signal };
+    const { log } = context;
+    const load = { loadName, identifier, mode, plan, files, merge, replan, uncommitted, signal, log };
     const committed = await commitLoad(load, catalog);
     if (committed.outcome !== 'committed') await deleteFiles(uncommitted, io);
     return committed;
   } catch (error) {
-    if (error instanceof CommitOutcomeUnknown) throw error.cause;
     await deleteFiles(uncommitted, io);
     throw error;
   }
+}
+
+/** Of a table that was not there when it was looked for and cannot be made any more: it is looked for again. */
+function madeMeanwhile(error: unknown): CommitOutcome {
+  if (error instanceof CommitConflict) return { outcome: 'files-outdated', attempts: 1 };
+  throw error;
 }
 
 function alreadyThere(committed: CommittedLoad, attempts: number, context: EngineContext): IcebergLoadResult {

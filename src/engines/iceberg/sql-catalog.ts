@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { EngineError } from '../../errors.ts';
 import { applyUpdates, checkRequirements } from './apply-changes.ts';
 import {
   CommitConflict,
@@ -115,8 +116,12 @@ export class SqlCatalog implements IcebergCatalog {
 
   async #current(identifier: TableIdentifier): Promise<Current | undefined> {
     const row = await this.#database.read(FIND, this.#key(identifier));
+    if (row?.['iceberg_type'] === 'VIEW') {
+      const name = [...identifier.namespace, identifier.name].join('.');
+      throw new EngineError('UnsupportedError', `${name} is a view; rows can be loaded into tables only`);
+    }
     const location = row?.['metadata_location'];
-    if (typeof location !== 'string' || row?.['iceberg_type'] === 'VIEW') return undefined;
+    if (typeof location !== 'string') return undefined;
     const bytes = await this.#io.read(location);
     const text = /\.gz\.metadata\.json$|\.gz$/.test(location) ? gunzipSync(bytes) : bytes;
     return { location, metadata: parseTableMetadata(text.toString()) };

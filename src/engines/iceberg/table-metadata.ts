@@ -69,12 +69,26 @@ const LONG_KEYS = new Set([
 ]);
 
 /**
- * Metadata as it stands in a file or a catalog's answer.
+ * Metadata as it stands in a file.
  *
  * @throws EngineError `UnsupportedError` for another format version than 2
  */
 export function parseTableMetadata(text: string): TableMetadata {
-  const metadata = parse(text, reviveLongs, parseNumber) as TableMetadata;
+  return tableMetadataOf(parseIcebergJson(text));
+}
+
+/** JSON in which the 64-bit fields of table metadata are bigint. */
+export function parseIcebergJson(text: string): unknown {
+  return parse(text, reviveLongs, parseNumber);
+}
+
+/**
+ * Metadata as {@link parseIcebergJson} found it, in a catalog's answer for instance.
+ *
+ * @throws EngineError `UnsupportedError` for another format version than 2
+ */
+export function tableMetadataOf(parsed: unknown): TableMetadata {
+  const metadata = parsed as TableMetadata;
   const version = metadata['format-version'];
   if (version !== 2) {
     const advice = version === 1 ? '; upgrade the table' : '';

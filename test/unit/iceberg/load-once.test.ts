@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CommitConflict, parseTableIdentifier, type IcebergCatalog } from '../../../src/engines/iceberg/catalog.ts';
+import {
+  CommitConflict,
+  CommitRefused,
+  parseTableIdentifier,
+  type IcebergCatalog,
+} from '../../../src/engines/iceberg/catalog.ts';
+import { EngineError } from '../../../src/errors.ts';
 import { findLoad, recordLoad } from '../../../src/engines/iceberg/load-ledger.ts';
 import type { TableUpdate } from '../../../src/engines/iceberg/table-changes.ts';
 import { Lake } from './lake.ts';
@@ -74,15 +80,74 @@ describe('a load', () => {
     expect(left.filter((name) => name.startsWith('snap-'))).toHaveLength(1);
   });
 
-  it('when nobody knows whether a commit happened, deletes nothing, and the next attempt finds out', async () => {
+  it('when the answer to its commit is lost, finds the commit and tells it as its own', async () => {
     const lost = around(async (commit) => {
       await commit();
       throw new Error('the answer got lost');
     });
-    const load = () => lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' }, lost);
-    await expect(load()).rejects.toThrow('the answer got lost');
-    expect(await load()).toMatchObject({ alreadyCommitted: true, rows: 1 });
+    const first = await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' }, lost);
+    expect(first).toMatchObject({ alreadyCommitted: false, rows: 1, commitAttempts: 1 });
+    const again = await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' });
+    expect(again).toMatchObject({ alreadyCommitted: true, snapshotId: first.snapshotId });
     expect(await count('o.t')).toBe(1);
+  });
+
+  it('when its commit is lost on the way, commits again', async () => {
+    let commits = 0;
+    const catalog = around((commit) => (commits++ === 0 ? Promise.reject(new Error('lost')) : commit()));
+    const result = await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' }, catalog);
+    expect(result).toMatchObject({ alreadyCommitted: false, rows: 1, commitAttempts: 2 });
+    expect(await count('o.t')).toBe(1);
+  });
+
+  it('when a commit that was thought lost happens after it was looked for, is committed once', async () => {
+    let late: (() => Promise<unknown>) | undefined;
+    const catalog = around(async (commit) => {
+      if (late === undefined) {
+        late = commit;
+        throw new Error('the answer got lost');
+      }
+      await late();
+      return commit();
+    });
+    const result = await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' }, catalog);
+    expect(result).toMatchObject({ alreadyCommitted: false, rows: 1, commitAttempts: 2 });
+    expect(await count('o.t')).toBe(1);
+    expect((await lake.metadata('o.t')).snapshots).toHaveLength(1);
+  });
+
+  it('when nobody can find out whether it was committed, deletes nothing and fails for now', async () => {
+    const lost = around(() => Promise.reject(new Error('the answer got lost')));
+    const load = lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' }, lost);
+    await expect(load).rejects.toMatchObject({
+      type: 'UnavailableError',
+      message: expect.stringMatching(/knows.*got lost/) as string,
+    });
+    expect((await lake.everyFile()).filter((name) => name.endsWith('.parquet'))).toHaveLength(1);
+    expect(await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'run/out' })).toMatchObject({ rows: 1 });
+    expect(await count('o.t')).toBe(1);
+  });
+
+  it('when its commit is refused, fails with what the catalog says and leaves no files', async () => {
+    const forbidden = new EngineError('PermissionDeniedError', 'not allowed');
+    const catalog = around(() => Promise.reject(new CommitRefused(forbidden)));
+    await expect(lake.load('o.t', 'SELECT 1 AS id', {}, catalog)).rejects.toBe(forbidden);
+    expect(await lake.everyFile()).toEqual([]);
+  });
+
+  it('when others make the table between looking and making, goes into theirs', async () => {
+    let stages = 0;
+    const { catalog } = lake;
+    const late: IcebergCatalog = {
+      ...around((commit) => commit()),
+      stageTable: async (identifier, table) => {
+        if (stages++ > 0) return catalog.stageTable(identifier, table);
+        await lake.load('o.t', 'SELECT 0 AS id');
+        throw new CommitConflict('somebody else made the table');
+      },
+    };
+    expect(await lake.load('o.t', 'SELECT 1 AS id', {}, late)).toMatchObject({ alreadyCommitted: false, rows: 1 });
+    expect(await count('o.t')).toBe(2);
   });
 
   it('when others commit first, commits on top of them without writing its rows again', async () => {

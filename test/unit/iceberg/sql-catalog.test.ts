@@ -113,9 +113,9 @@ describe('the SQL catalog', () => {
     expect((await lake.metadata('a.b.t')).properties).toEqual({ x: '1' });
   });
 
-  it('when the name belongs to a view, has no such table', async () => {
+  it('when the name belongs to a view, refuses it in words', async () => {
     await create();
     database.exec("UPDATE iceberg_tables SET iceberg_type = 'VIEW'");
-    expect(await lake.hasTable('a.b.t')).toBe(false);
+    await expect(lake.hasTable('a.b.t')).rejects.toThrow('a.b.t is a view');
   });
 });
