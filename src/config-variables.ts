@@ -107,9 +107,16 @@ export const environment = z.object({
   ),
 
   ICEBERG_REST_URI: optional(httpUrl, 'Iceberg REST catalog; without it the SQL catalog in DATA_DIR.'),
-  ICEBERG_WAREHOUSE: optional(z.string(), 'Warehouse of the catalog.', '`DATA_DIR/iceberg/warehouse`'),
+  ICEBERG_WAREHOUSE: optional(
+    z.string(),
+    'Warehouse: what the REST catalog calls it, or a folder for the SQL catalog.',
+    '`DATA_DIR/iceberg/warehouse`',
+  ),
   ICEBERG_TOKEN: secret(z.string(), 'Bearer token for the REST catalog.'),
-  ICEBERG_CREDENTIAL: secret(z.string(), 'OAuth2 client credential for the REST catalog, `id:secret`.'),
+  ICEBERG_CREDENTIAL: secret(
+    z.string().regex(/^[^:]+:.+$/, 'expected id:secret'),
+    'OAuth2 client credential for the REST catalog, `id:secret`.',
+  ),
   SPARK_REST_URL: optional(httpUrl, 'REST submission server of a standalone Spark master.'),
   SPARK_K8S_NAMESPACE: optional(
     z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected the name of a Kubernetes namespace'),

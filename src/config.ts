@@ -87,6 +87,9 @@ function contradictions(values: Texts): string[] {
   if (values.AUTH_JWKS_URL !== undefined && values.AUTH_JWT_SECRET !== undefined) {
     faults.push('AUTH_JWT_SECRET: set either this or AUTH_JWKS_URL, not both: they mean different algorithms');
   }
+  if (values.ICEBERG_TOKEN !== undefined && values.ICEBERG_CREDENTIAL !== undefined) {
+    faults.push('ICEBERG_CREDENTIAL: set either this or ICEBERG_TOKEN, not both');
+  }
   together('TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY');
   together('AIRFLOW_USERNAME', 'AIRFLOW_PASSWORD');
   together('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');

@@ -7,13 +7,13 @@ import { createStepActivities } from '../activities/pipeline-activities.ts';
 import { createRunRecorder } from '../activities/run-recorder.ts';
 import { createSecretResolver } from '../activities/secrets.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
-import { SqlCatalog } from '../engines/iceberg/sql-catalog.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
 import { Reconciler } from '../pipelines/reconciler.ts';
 import { startWorkers, type Workers } from '../temporal/workers.ts';
 import { slotFreedSignal } from '../workflows/messages.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
+import { openIcebergCatalog } from './iceberg-catalog.ts';
 
 /** @param publicUrl where people find the API; asked for when somebody is told of it */
 export async function serveWorkers(
@@ -28,11 +28,7 @@ export async function serveWorkers(
     spillFolder: join(dataDir, 'spill'),
   });
   cleanup.add(() => duckdb.close());
-  const catalog = new SqlCatalog({
-    file: join(dataDir, 'iceberg', 'catalog.db'),
-    name: 'matih',
-    warehouse: config.iceberg.warehouse ?? join(dataDir, 'iceberg', 'warehouse'),
-  });
+  const catalog = openIcebergCatalog(config, dataDir);
   cleanup.add(() => catalog.close());
 
   const loadRun = createRunLoader(store);
