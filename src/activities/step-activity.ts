@@ -6,12 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { EngineContext } from '../engines/dataset.ts';
-import type { Staging } from '../engines/staging.ts';
-import { EngineError, messageOf, ServiceError } from '../errors.ts';
+import type { Staging, StagingFolder } from '../engines/staging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { StepInput, StepResult } from '../workflows/messages.ts';
 import type { LoadedRun, RunLoader } from './load-run.ts';
+import { toFailure } from './step-failure.ts';
 import { StepLog } from './step-log.ts';
 
 /** Well below the heartbeat timeout of 15 s; what is too often is throttled by the worker. */
@@ -34,6 +34,10 @@ export interface StepWork {
   context: EngineContext;
   /** Makes the folder that this attempt alone writes to. */
   newOutputFolder: () => Promise<string>;
+  /** The folder that a job in another system writes to, the same for every attempt that finds the job. */
+  jobFolder: (jobName: string) => Promise<StagingFolder>;
+  /** Shows people where the work can be seen in another system, from now on. */
+  link: (externalUrl: string) => Promise<void>;
 }
 
 /** Wraps one step's work as a Temporal activity. */
@@ -41,88 +45,96 @@ export function stepActivity<T extends StepResult>(
   dependencies: StepDependencies,
   work: (step: StepWork) => Promise<T>,
 ): (input: StepInput) => Promise<T> {
-  const { store, staging, metrics, logger, loadRun } = dependencies;
-  return async (input) => {
-    const activity = Context.current();
-    const { executionId, step } = input;
-    const { activityType, attempt } = activity.info;
-    const attemptToken = randomUUID();
-    const startedAtMs = performance.now();
-    let fraction = 0;
-    activity.heartbeat(0);
-    const heartbeats = setInterval(() => {
-      activity.heartbeat(fraction);
-    }, HEARTBEAT_EVERY_MS);
-    await using log = new StepLog(store.logs, executionId, step, attempt, logger.child({ executionId, step, attempt }));
-    const finish = async (outcome: 'COMPLETED' | 'FAILED' | 'CANCELLED', details: object): Promise<void> => {
-      const seconds = (performance.now() - startedAtMs) / 1000;
-      metrics.activityExecutionSeconds.observe(
-        { activity_type: activityType, outcome: outcome.toLowerCase() },
-        seconds,
-      );
-      await store.steps.finished({ executionId, step, attemptToken, status: outcome, ...details });
-    };
-    try {
-      if (attempt > 1) metrics.activityRetries.inc({ activity_type: activityType });
-      await store.steps.started({ executionId, step, activity: activityType, attemptToken });
-      const run = await loadRun(executionId);
-      const result = await work({
-        input,
-        name: step.slice(step.indexOf(':') + 1),
-        run,
-        context: {
-          signal: activity.cancellationSignal,
-          log: (level, message) => {
-            log.write(level, message);
+  const { store, metrics, logger } = dependencies;
+  return (input) =>
+    attemptOf(dependencies, input, async ({ token: attemptToken, log, prepare }) => {
+      const { executionId, step } = input;
+      const {
+        cancellationSignal,
+        info: { activityType, attempt },
+      } = Context.current();
+      const startedAtMs = performance.now();
+      const finish = async (outcome: 'COMPLETED' | 'FAILED' | 'CANCELLED', details: object): Promise<void> => {
+        const seconds = (performance.now() - startedAtMs) / 1000;
+        metrics.activityExecutionSeconds.observe(
+          { activity_type: activityType, outcome: outcome.toLowerCase() },
+          seconds,
+        );
+        await store.steps.finished({ executionId, step, attemptToken, status: outcome, ...details });
+      };
+      try {
+        if (attempt > 1) metrics.activityRetries.inc({ activity_type: activityType });
+        await store.steps.started({ executionId, step, activity: activityType, attemptToken });
+        const result = await work(await prepare());
+        await finish('COMPLETED', { rows: result.rows, bytes: result.bytes, externalUrl: result.externalUrl, result });
+        return result;
+      } catch (error) {
+        const failure = toFailure(error, cancellationSignal);
+        const cancelled = failure instanceof CancelledFailure;
+        log.write(cancelled ? 'warn' : 'error', failure.message);
+        await finish(cancelled ? 'CANCELLED' : 'FAILED', {
+          error: {
+            type: failure instanceof ApplicationFailure ? failure.type : failure.name,
+            message: failure.message,
           },
-          progress: (done) => {
-            fraction = done;
-          },
-        },
-        newOutputFolder: async () => (await staging.newAttempt({ ...run.at, step })).path,
-      });
-      await finish('COMPLETED', { rows: result.rows, bytes: result.bytes, externalUrl: result.externalUrl, result });
-      return result;
-    } catch (error) {
-      const failure = toFailure(error, activity.cancellationSignal);
-      const cancelled = failure instanceof CancelledFailure;
-      log.write(cancelled ? 'warn' : 'error', failure.message);
-      await finish(cancelled ? 'CANCELLED' : 'FAILED', {
-        error: { type: failure instanceof ApplicationFailure ? failure.type : failure.name, message: failure.message },
-      }).catch((unrecorded: unknown) => {
-        logger.warn({ err: unrecorded, executionId, step }, 'step outcome not recorded');
-      });
-      throw failure;
-    } finally {
-      clearInterval(heartbeats);
-    }
-  };
+        }).catch((unrecorded: unknown) => {
+          logger.warn({ err: unrecorded, executionId, step }, 'step outcome not recorded');
+        });
+        throw failure;
+      }
+    });
 }
 
-/**
- * The failure that Temporal is told. Cancellation is told as such; a shutdown of this worker is not a cancellation of
- * the step: it fails for now, and its successor goes on (spec section 2).
- */
-function toFailure(error: unknown, signal: AbortSignal): ApplicationFailure | CancelledFailure {
-  if (signal.aborted) {
-    const reason: unknown = signal.reason;
-    const shutdown = reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';
-    if (!shutdown) return reason instanceof CancelledFailure ? reason : new CancelledFailure(messageOf(reason));
-    return ApplicationFailure.create({
-      type: 'WorkerShutdown',
-      message: 'The worker shut down; another one goes on',
-      nextRetryDelay: '1s',
-    });
+/** What an attempt of an activity has, whatever it does. */
+interface StepAttempt {
+  token: string;
+  log: StepLog;
+  /** Looks up what the step is about. */
+  prepare: () => Promise<StepWork>;
+}
+
+/** Heartbeats while `body` works, and makes whatever it throws a failure that Temporal understands. */
+export async function attemptOf<T>(
+  { store, staging, logger, loadRun }: StepDependencies,
+  input: StepInput,
+  body: (attempt: StepAttempt) => Promise<T>,
+): Promise<T> {
+  const activity = Context.current();
+  const { executionId, step } = input;
+  const { attempt } = activity.info;
+  const token = randomUUID();
+  let fraction = 0;
+  activity.heartbeat(0);
+  const heartbeats = setInterval(() => {
+    activity.heartbeat(fraction);
+  }, HEARTBEAT_EVERY_MS);
+  await using log = new StepLog(store.logs, executionId, step, attempt, logger.child({ executionId, step, attempt }));
+  const context: EngineContext = {
+    signal: activity.cancellationSignal,
+    log: (level, message) => {
+      log.write(level, message);
+    },
+    progress: (done) => {
+      fraction = done;
+    },
+  };
+  const prepare = async (): Promise<StepWork> => {
+    const run = await loadRun(executionId);
+    return {
+      input,
+      name: step.slice(step.indexOf(':') + 1),
+      run,
+      context,
+      newOutputFolder: async () => (await staging.newAttempt({ ...run.at, step })).path,
+      jobFolder: (jobName) => staging.ofJob({ ...run.at, step }, jobName),
+      link: (externalUrl) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl),
+    };
+  };
+  try {
+    return await body({ token, log, prepare });
+  } catch (error) {
+    throw toFailure(error, activity.cancellationSignal);
+  } finally {
+    clearInterval(heartbeats);
   }
-  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  if (error instanceof EngineError) {
-    return ApplicationFailure.create({ type: error.type, message: error.message, nonRetryable: !error.retryable });
-  }
-  if (error instanceof ServiceError) {
-    const final = error.code === 'VALIDATION_FAILED';
-    const faults = error.faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    const message = faults === '' ? error.message : `${error.message}: ${faults}`;
-    return ApplicationFailure.create({ type: final ? 'ValidationError' : error.code, message, nonRetryable: final });
-  }
-  return ApplicationFailure.create({ type: 'UnexpectedError', message: messageOf(error) });
 }

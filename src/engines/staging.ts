@@ -36,10 +36,15 @@ export class Staging {
 
   /** Makes a new empty folder that nobody else writes to. `step` is `extract:flights`, `transform:daily` and the like. */
   async newAttempt(at: StagedRun & { step: string }): Promise<StagingFolder> {
-    // A colon in a path stops Hadoop's file systems; steps' kinds hold no `-`, so two steps never meet in one name.
-    const path = `${join(this.#runFolder(at), folderName(at.step.replace(':', '-')), randomUUID())}/`;
-    await makeFolder(path);
-    return { path, uri: pathToFileURL(path).href };
+    return this.#made(at, randomUUID());
+  }
+
+  /**
+   * The folder that a job in another system writes to. It follows from the job's name alone, so that an attempt that
+   * adopts the job knows it, too.
+   */
+  async ofJob(at: StagedRun & { step: string }, jobName: string): Promise<StagingFolder> {
+    return this.#made(at, folderName(jobName));
   }
 
   /** Removes all that a run staged. Doing it again is harmless. */
@@ -63,6 +68,13 @@ export class Staging {
       }
     }
     return dropped;
+  }
+
+  async #made(at: StagedRun & { step: string }, name: string): Promise<StagingFolder> {
+    // A colon in a path stops Hadoop's file systems; steps' kinds hold no `-`, so two steps never meet in one name.
+    const path = `${join(this.#runFolder(at), folderName(at.step.replace(':', '-')), name)}/`;
+    await makeFolder(path);
+    return { path, uri: pathToFileURL(path).href };
   }
 
   #runFolder(at: StagedRun): string {

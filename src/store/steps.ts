@@ -98,6 +98,14 @@ export function stepRepository(database: Database) {
       return recorded.length > 0;
     },
 
+    /** Where people see the attempt's work in another system, shown from now on; also after the attempt failed. */
+    async linked({ executionId, step, attemptToken }: Attempt, externalUrl: string): Promise<void> {
+      await database
+        .update(runSteps)
+        .set({ externalUrl })
+        .where(and(ofRun(executionId, step), eq(runSteps.attemptToken, attemptToken)));
+    },
+
     /** The workflow's own word on a step; no attempt owns the row after it. */
     async setStatus(executionId: string, step: string, status: StepStatus, details: StepDetails = {}): Promise<void> {
       const { startedAt, finishedAt, error, result } = details;
@@ -186,7 +194,7 @@ function stepFinished(database: Database) {
       rows: sql`${given('rows')}`,
       bytes: sql`${given('bytes')}`,
       error: sql`${given('error')}`,
-      externalUrl: sql`${given('externalUrl')}`,
+      externalUrl: sql`coalesce(${given('externalUrl')}, ${runSteps.externalUrl})`,
       result: sql`${given('result')}`,
       finishedAt: sql`coalesce(${given('at')}::timestamptz, clock_timestamp())`,
     })

@@ -12,6 +12,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
+import { reasonOf } from './activity-failure.ts';
 import { type GateSignals, waitForApproval } from './gate.ts';
 import {
   approvalSignal,
@@ -28,7 +29,7 @@ import {
 } from './messages.ts';
 import { notify } from './notify.ts';
 import { recorder } from './run-recorder.ts';
-import { reasonOf, type RunContext, runStep } from './run-step.ts';
+import { type RunContext, runStep } from './run-step.ts';
 import { RunTracker } from './run-tracker.ts';
 import { together } from './together.ts';
 

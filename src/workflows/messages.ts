@@ -87,6 +87,8 @@ export interface StepInput {
   executionId: string;
   step: string;
   inputs: Record<string, Dataset>;
+  /** Instead of working: end what earlier attempts left running in another system. */
+  stop?: true;
 }
 
 /** How a run ended. */

@@ -1,7 +1,8 @@
 /** Notifications never fail a run: what could not be told becomes a note in the run's status. */
 import { CancellationScope } from '@temporalio/workflow';
+import { reasonOf } from './activity-failure.ts';
 import type { NotificationKind } from './messages.ts';
-import { callActivity, reasonOf, type RunContext } from './run-step.ts';
+import { callActivity, type RunContext } from './run-step.ts';
 
 const ACTIVITY_BY_KIND = {
   quality_issue: 'notify_quality_issue',

@@ -1,18 +1,13 @@
 /** Runs one activity of the plan: waits while the run is paused, keeps the record, and never lets a lost worker fail a step. */
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  TimeoutFailure,
-  condition,
-  isCancellation,
-  proxyActivities,
-} from '@temporalio/workflow';
+import { ApplicationFailure, condition, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PipelineActivities } from '../activities/pipeline-activities.ts';
 import type { Dataset } from '../engines/dataset.ts';
 import type { ActivityName } from '../schemas/definition.ts';
+import { reasonOf, workerWasLost } from './activity-failure.ts';
 import type { PipelineRunInput, PlannedStep, StepResult } from './messages.ts';
 import { activityOptions } from './retry-table.ts';
 import type { RunTracker } from './run-tracker.ts';
+import { stopRemoteJob } from './stop-remote-job.ts';
 
 /** How often a step is scheduled anew after its attempts ended by lost workers (spec section 2). */
 const LOST_WORKER_LIMIT = 50;
@@ -41,6 +36,7 @@ export async function runStep<T extends StepResult>(run: RunContext, planned: Pl
     run.tracker.finished(step, 'COMPLETED');
     return remember(run, step, result);
   } catch (error) {
+    await stopRemoteJob(run, planned);
     if (isCancellation(error)) run.tracker.finished(step, 'CANCELLED');
     else run.tracker.finished(step, 'FAILED', reasonOf(error));
     throw error;
@@ -79,19 +75,4 @@ function inputOf(run: RunContext, name: string): Dataset {
     throw ApplicationFailure.nonRetryable(`${name} left no output that another step could read`, 'ValidationError');
   }
   return dataset;
-}
-
-function workerWasLost(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure)) return false;
-  const { cause } = error;
-  if (cause instanceof TimeoutFailure) return cause.timeoutType === 'HEARTBEAT';
-  return cause instanceof ApplicationFailure && cause.type === 'WorkerShutdown';
-}
-
-/** The message of the failure at the root of what an activity failed with. */
-export function reasonOf(error: unknown): string {
-  let root = error;
-  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
-  if (root instanceof TimeoutFailure) return `timed out (${root.timeoutType})`;
-  return root instanceof Error ? root.message : String(root);
 }

@@ -69,6 +69,18 @@ describe('newAttempt', () => {
   });
 });
 
+describe('ofJob', () => {
+  test('a job, when a second attempt adopts it, has the folder that the first one gave it, with what is in it', async () => {
+    const first = await staging.ofJob(step, 'ps-0123456789abcdef0123-g1');
+    await writeFile(join(first.path, 'part-0.parquet'), 'rows');
+    const second = await staging.ofJob(step, 'ps-0123456789abcdef0123-g1');
+    expect(second).toEqual(first);
+    expect(first.path).toBe(`${root}/acme/p1/e1/extract-flights/ps-0123456789abcdef0123-g1/`);
+    expect(await readdir(second.path)).toEqual(['part-0.parquet']);
+    expect((await staging.ofJob(step, 'ps-0123456789abcdef0123-g2')).path).not.toBe(first.path);
+  });
+});
+
 describe('dropRun', () => {
   test('a run, when it is dropped, goes with all its attempts, and other runs stay', async () => {
     const { path } = await staging.newAttempt(step);

@@ -53,6 +53,24 @@ export function stepsSuite(subject: Subject): void {
     expect(row?.finishedAt).toBeInstanceOf(Date);
   });
 
+  test('A link, when an attempt shows it, is there while it works and after it failed, and only the owner shows one', async () => {
+    const { steps } = subject.store;
+    const executionId = await plannedRun();
+    const attempt = { executionId, step: 'load:out', attemptToken: 'mine' };
+    await steps.started({ ...attempt, activity: 'trigger_airflow_dag' });
+    await steps.linked(attempt, 'http://airflow/run');
+    await steps.linked({ ...attempt, attemptToken: 'lost' }, 'http://airflow/other');
+    expect((await stepsOf(executionId))['load:out']).toMatchObject({
+      status: 'RUNNING',
+      externalUrl: 'http://airflow/run',
+    });
+    await steps.finished({ ...attempt, status: 'FAILED', error: { type: 'JobFailedError', message: 'no' } });
+    expect((await stepsOf(executionId))['load:out']).toMatchObject({
+      status: 'FAILED',
+      externalUrl: 'http://airflow/run',
+    });
+  });
+
   test('An attempt that was thought lost, when its successor works, records nothing any more', async () => {
     const { steps } = subject.store;
     const executionId = await plannedRun();

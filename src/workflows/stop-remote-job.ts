@@ -1,0 +1,38 @@
+/**
+ * Ends what a step started in another system. No activity does that of its own accord: a worker that shuts down or dies
+ * must leave the job to its successor, so an activity that is told to end only stops waiting. The workflow alone knows
+ * that nobody goes on with a step, and it says so also when the cancellation came while no worker worked on the step.
+ */
+import { CancellationScope, proxyActivities } from '@temporalio/workflow';
+import type { PipelineActivities } from '../activities/pipeline-activities.ts';
+import type { ActivityName } from '../schemas/definition.ts';
+import { reasonOf } from './activity-failure.ts';
+import type { PlannedStep, StepInput } from './messages.ts';
+import type { RunContext } from './run-step.ts';
+
+/** Activities that await a job which goes on without them. */
+const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>(['trigger_airflow_dag']);
+
+/**
+ * Called when a step ended otherwise than by success. A system that is away is asked for about a minute;
+ * then the run ends with a note that says what may still work.
+ */
+export async function stopRemoteJob({ input, tracker }: RunContext, { step, activity }: PlannedStep): Promise<void> {
+  if (!REMOTE.has(activity)) return;
+  const activities = proxyActivities<PipelineActivities>({
+    // The step's own queue may be full of others that wait for their jobs.
+    taskQueue: 'control',
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: input.plan.heartbeatTimeoutMs,
+    retry: { maximumAttempts: 7, initialInterval: '1 second', maximumInterval: '15 seconds', backoffCoefficient: 2 },
+    priority: { priorityKey: 1 },
+    summary: `${step}: stop`,
+  });
+  const call = activities[activity as keyof PipelineActivities] as unknown as (input: StepInput) => Promise<unknown>;
+  try {
+    const request: StepInput = { executionId: input.executionId, step, inputs: {}, stop: true };
+    await CancellationScope.nonCancellable(() => call(request));
+  } catch (error) {
+    tracker.note(`${step}: its job may still be running, it could not be stopped: ${reasonOf(error)}`);
+  }
+}
