@@ -1,17 +1,21 @@
 /** `extract_data`: a source's rows, as Parquet in staging. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
+import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { extractFile } from '../engines/sources/file-source.ts';
+import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
 import { EngineError } from '../errors.ts';
-import type { FileSource, JdbcSource } from '../schemas/definition.ts';
+import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
+import type { Store } from '../store/store.ts';
 import type { SecretResolver } from './secrets.ts';
 import { stepActivity, type StepDependencies, type StepWork } from './step-activity.ts';
 import { intervalOf, produced, sourceOf } from './step-parts.ts';
 
 export interface ExtractDependencies extends StepDependencies {
   duckdb: DuckDbEngine;
+  catalog: IcebergCatalog;
   roots: FileRoots;
   secrets: SecretResolver;
 }
@@ -24,6 +28,8 @@ export function createExtractData(dependencies: ExtractDependencies) {
         return fromFile(dependencies, step, source);
       case 'jdbc':
         return fromDatabase(dependencies, step, source);
+      case 'iceberg':
+        return fromTable(dependencies, step, source);
       default:
         throw new EngineError('UnsupportedError', `sources of type ${source.type} are not available on this worker`);
     }
@@ -47,8 +53,9 @@ async function fromDatabase(
   step: StepWork,
   source: JdbcSource,
 ): Promise<StepResult> {
-  const { pipelineId, tenant } = step.run.row;
-  const from = await store.watermarks.get(pipelineId, step.name);
+  const { tenant } = step.run.row;
+  const column = source.watermark_column;
+  const from = column === undefined ? undefined : await readFrom(store, step, column);
   const interval = intervalOf(step);
   const { dataset, watermark } = await extractJdbc(
     duckdb,
@@ -64,8 +71,37 @@ async function fromDatabase(
     step.context,
   );
   const read = watermark ?? from;
-  return {
-    ...produced(dataset),
-    ...(read !== undefined && { watermark: { source: step.name, from: from ?? null, value: read } }),
-  };
+  if (column === undefined || read === undefined) return produced(dataset);
+  return { ...produced(dataset), watermark: { source: step.name, column, from: from ?? null, value: read } };
+}
+
+/** Where an incremental source goes on; undefined: at the start. */
+async function readFrom(store: Store, { run, name }: StepWork, column: string): Promise<string | undefined> {
+  const { pipelineId, rootExecutionId } = run.row;
+  const halfLoaded = await store.runs.halfLoaded(pipelineId, rootExecutionId);
+  if (halfLoaded !== undefined) {
+    throw new EngineError(
+      'ValidationError',
+      `execution ${halfLoaded} has loaded the rows from this watermark on into some of its sinks only; retry it before another run reads them again`,
+    );
+  }
+  const known = await store.watermarks.get(pipelineId, name);
+  if (known !== undefined && known.column !== '' && known.column !== column) {
+    throw new EngineError(
+      'ValidationError',
+      `${name} was read by ${known.column} so far, and that watermark says nothing of ${column}; give the source another name to read it from the start`,
+    );
+  }
+  return known?.value;
+}
+
+async function fromTable(
+  { duckdb, catalog }: ExtractDependencies,
+  step: StepWork,
+  source: IcebergSource,
+): Promise<StepResult> {
+  const interval = intervalOf(step);
+  const outputFolder = await step.newOutputFolder();
+  const extraction = { source, catalog, outputFolder, ...(interval && { interval }) };
+  return produced(await extractIceberg(duckdb, extraction, step.context));
 }

@@ -48,6 +48,7 @@ export function createNotificationActivities(dependencies: NotificationDependenc
         facts: {
           pipeline: run.document.name,
           executionId,
+          requestId: run.row.requestId,
           url: `${publicUrl()}/v1/pipelines/workflows/${encodeURIComponent(run.row.workflowId)}/status`,
           ...(quality && { score: quality.score }),
           ...(reason !== undefined && { reason }),

@@ -1,4 +1,5 @@
 /** The activities of `DataPipelineWorkflow`, by the names that they have in Temporal (spec section 2). */
+import type { DbtEngine } from '../engines/dbt/dbt-engine.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
@@ -7,6 +8,7 @@ import { createExtractData } from './extract-data.ts';
 import { createLoadToIceberg } from './load-to-iceberg.ts';
 import { createLoadToPostgres } from './load-to-postgres.ts';
 import type { NotificationActivities } from './notifications.ts';
+import { createRunDbt, type DbtStepResult } from './run-dbt.ts';
 import { createRunSql } from './run-sql.ts';
 import type { SecretResolver } from './secrets.ts';
 import type { StepDependencies } from './step-activity.ts';
@@ -17,6 +19,7 @@ export interface StepActivities {
   extract_data(input: StepInput): Promise<StepResult>;
   validate_quality(input: StepInput): Promise<QualityResult>;
   run_sql(input: StepInput): Promise<StepResult>;
+  run_dbt(input: StepInput): Promise<DbtStepResult>;
   load_to_iceberg(input: StepInput): Promise<StepResult>;
   load_to_postgres(input: StepInput): Promise<StepResult>;
   write_file(input: StepInput): Promise<StepResult>;
@@ -29,6 +32,7 @@ export interface PipelineDependencies extends StepDependencies {
   catalog: IcebergCatalog;
   roots: FileRoots;
   secrets: SecretResolver;
+  dbt: DbtEngine | undefined;
 }
 
 export function createStepActivities(dependencies: PipelineDependencies): StepActivities {
@@ -36,6 +40,7 @@ export function createStepActivities(dependencies: PipelineDependencies): StepAc
     extract_data: createExtractData(dependencies),
     validate_quality: createValidateQuality(dependencies),
     run_sql: createRunSql(dependencies),
+    run_dbt: createRunDbt(dependencies),
     load_to_iceberg: createLoadToIceberg(dependencies),
     load_to_postgres: createLoadToPostgres(dependencies),
     write_file: createWriteFile(dependencies),

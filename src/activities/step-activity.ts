@@ -100,7 +100,7 @@ export async function attemptOf<T>(
   body: (attempt: StepAttempt) => Promise<T>,
 ): Promise<T> {
   const activity = Context.current();
-  const { executionId, step } = input;
+  const { executionId, requestId, step } = input;
   const { attempt } = activity.info;
   const token = randomUUID();
   let fraction = 0;
@@ -108,7 +108,13 @@ export async function attemptOf<T>(
   const heartbeats = setInterval(() => {
     activity.heartbeat(fraction);
   }, HEARTBEAT_EVERY_MS);
-  await using log = new StepLog(store.logs, executionId, step, attempt, logger.child({ executionId, step, attempt }));
+  await using log = new StepLog(
+    store.logs,
+    executionId,
+    step,
+    attempt,
+    logger.child({ requestId, executionId, step, attempt }),
+  );
   const context: EngineContext = {
     signal: activity.cancellationSignal,
     log: (level, message) => {

@@ -131,7 +131,7 @@ function head(
     currentActivity: steps.find((step) => step.status === 'RUNNING')?.activity ?? null,
     progress: progressOf(status, steps),
     activities: begun.map((step) => activityOf(step, description)),
-    retries: steps.reduce((total, { attempts = 0 }) => total + Math.max(0, attempts - 1), 0),
+    retries: steps.reduce((total, step) => total + Math.max(0, attemptsOf(step, description) - 1), 0),
     pendingSignals: [],
     executionId: run.executionId,
   };
@@ -150,11 +150,12 @@ function activityOf(
   step: StepView,
   description: WorkflowExecutionDescription | undefined,
 ): WorkflowStatus['activities'][number] {
-  const { startedAt, finishedAt } = step;
-  const pending = description?.raw.pendingActivities?.find(
-    ({ activityType }) => step.status === 'RUNNING' && activityType?.name === step.activity,
-  );
+  const { startedAt } = step;
+  // Between two attempts the record tells the end of the last one; the step goes on.
+  const finishedAt = step.status === 'RUNNING' ? undefined : step.finishedAt;
+  const pending = pendingOf(step, description);
   const failure = pending?.lastFailure?.message ?? step.error;
+  const attempts = attemptsOf(step, description);
   return {
     name: step.activity,
     step: step.step,
@@ -162,9 +163,20 @@ function activityOf(
     ...(finishedAt !== undefined && startedAt !== undefined
       ? { duration: formatDuration(Date.parse(finishedAt) - Date.parse(startedAt)) }
       : startedAt !== undefined && { startedAt }),
-    ...(step.attempts !== undefined && step.attempts > 1 && { attempt: step.attempts }),
+    ...(attempts > 1 && { attempt: attempts }),
     ...(failure && { error: failure }),
   };
+}
+
+/** What Temporal says of the step's activity while it tries. */
+function pendingOf({ status, activity }: StepView, description: WorkflowExecutionDescription | undefined) {
+  if (status !== 'RUNNING') return undefined;
+  return description?.raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
+}
+
+/** Those that began, and the one that Temporal waits to begin. */
+function attemptsOf(step: StepView, description: WorkflowExecutionDescription | undefined): number {
+  return Math.max(step.attempts ?? 0, pendingOf(step, description)?.attempt ?? 0);
 }
 
 function lastRecorded(run: RunRow, rows: StepRow[]): Date {

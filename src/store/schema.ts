@@ -274,6 +274,8 @@ export const watermarks = pgTable(
   {
     pipelineId: text('pipeline_id').notNull(),
     source: text('source').notNull(),
+    /** `watermark_column`, which the value is of; empty: nobody knows. */
+    column: text('watermark_column').notNull().default(''),
     value: text('value').notNull(),
     executionId: text('execution_id').notNull(),
     updatedAt: instant('updated_at').notNull(),

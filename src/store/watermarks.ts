@@ -6,12 +6,12 @@ import { watermarks } from './schema.ts';
 
 export function watermarkRepository(database: Database) {
   return {
-    async get(pipelineId: string, source: string): Promise<string | undefined> {
+    async get(pipelineId: string, source: string): Promise<{ column: string; value: string } | undefined> {
       const [row] = await database
-        .select({ value: watermarks.value })
+        .select({ column: watermarks.column, value: watermarks.value })
         .from(watermarks)
         .where(and(eq(watermarks.pipelineId, pipelineId), eq(watermarks.source, source)));
-      return row?.value;
+      return row;
     },
   };
 }
@@ -26,7 +26,7 @@ const NUMBER = '^-?[0-9]+([.][0-9]+)?$';
 export async function advanceWatermark(
   transaction: Database,
   { pipelineId, executionId }: { pipelineId: string; executionId: string },
-  { source, from, value }: Watermark,
+  { source, column, from, value }: Watermark,
 ): Promise<void> {
   const updatedAt = sql`clock_timestamp()`;
   const stored = watermarks.value;
@@ -34,7 +34,7 @@ export async function advanceWatermark(
     then ${value}::text::numeric > ${stored}::numeric else ${value} collate "C" > ${stored} collate "C" end`;
   await transaction
     .insert(watermarks)
-    .values({ pipelineId, source, value, executionId, updatedAt })
+    .values({ pipelineId, source, column, value, executionId, updatedAt })
     .onConflictDoUpdate({
       target: [watermarks.pipelineId, watermarks.source],
       set: { value, executionId, updatedAt },

@@ -71,6 +71,7 @@ export interface StepResult {
 
 export interface Watermark {
   source: string;
+  column: string;
   /** Where this extraction started; null for the first. */
   from: string | null;
   value: string;
@@ -85,6 +86,8 @@ export interface QualityResult extends StepResult {
 /** What every step's activity is called with. */
 export interface StepInput {
   executionId: string;
+  /** Of the request that started the run: it is in every line that is logged of it. */
+  requestId: string;
   step: string;
   inputs: Record<string, Dataset>;
   /** Instead of working: end what earlier attempts left running in another system. */

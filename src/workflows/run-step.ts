@@ -24,7 +24,7 @@ export interface RunContext {
 /** Calls the step's activity with what it reads, and remembers what it answered. */
 export async function runStep<T extends StepResult>(run: RunContext, planned: PlannedStep): Promise<T> {
   const { step, activity } = planned;
-  const { executionId, reused } = run.input;
+  const { executionId, requestId, reused } = run.input;
   const before = reused[step];
   if (before !== undefined) return remember(run, step, before as T);
 
@@ -32,7 +32,12 @@ export async function runStep<T extends StepResult>(run: RunContext, planned: Pl
   await condition(() => !run.tracker.paused);
   run.tracker.started(step);
   try {
-    const result = await callActivity<T>(run, activity, step, { executionId, step, inputs });
+    const result = await callActivity<T>(run, activity, step, {
+      executionId,
+      requestId,
+      step,
+      inputs,
+    });
     run.tracker.finished(step, 'COMPLETED');
     return remember(run, step, result);
   } catch (error) {

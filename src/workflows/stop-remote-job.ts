@@ -30,7 +30,8 @@ export async function stopRemoteJob({ input, tracker }: RunContext, { step, acti
   });
   const call = activities[activity as keyof PipelineActivities] as unknown as (input: StepInput) => Promise<unknown>;
   try {
-    const request: StepInput = { executionId: input.executionId, step, inputs: {}, stop: true };
+    const { executionId, requestId } = input;
+    const request: StepInput = { executionId, requestId, step, inputs: {}, stop: true };
     await CancellationScope.nonCancellable(() => call(request));
   } catch (error) {
     tracker.note(`${step}: its job may still be running, it could not be stopped: ${reasonOf(error)}`);

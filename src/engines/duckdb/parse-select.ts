@@ -61,7 +61,9 @@ async function serialize(sql: string): Promise<{ statements: { node: unknown }[]
   } catch (error) {
     return { fault: messageOf(error).split('\n', 1)[0] ?? '' };
   }
-  const answer = serialized.parse(JSON.parse(json));
+  const tree = parseJson(json);
+  if (tree === undefined) return { fault: 'a number in it is larger than a double can be' };
+  const answer = serialized.parse(tree);
   if (!answer.error) return answer;
   if (answer.error_type === 'not implemented') {
     return {
@@ -84,4 +86,13 @@ function parser(): Promise<DuckDBConnection> {
     memory_limit: '128MB',
   }).then((instance) => instance.connect());
   return parserConnection;
+}
+
+/** DuckDB writes an infinite number as JSON has none. */
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }

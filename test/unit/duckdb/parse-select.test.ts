@@ -134,3 +134,7 @@ describe('parseSelect, when the SQL is made to hurt, answers soon', () => {
     expect(performance.now() - startedMs).toBeLessThan(2000);
   });
 });
+
+test('A SELECT, when a number in it is beyond a double, is a fault and not a defect', async () => {
+  expect(await parseSelect('select 1e400 as y')).toEqual({ fault: 'a number in it is larger than a double can be' });
+});

@@ -148,8 +148,8 @@ export function runsSuite(subject: Subject): void {
     const pipeline = await subject.store.pipelines.create(newPipeline());
     const complete = async (from: string | null, value: string, status: 'COMPLETED' | 'FAILED' = 'COMPLETED') => {
       const { executionId } = await submittedRun(subject.store, {}, pipeline);
-      await runs.close({ executionId, status, watermarks: [{ source: 'zebra', from, value }] });
-      return watermarks.get(pipeline.pipelineId, 'zebra');
+      await runs.close({ executionId, status, watermarks: [{ column: 'id', source: 'zebra', from, value }] });
+      return (await watermarks.get(pipeline.pipelineId, 'zebra'))?.value;
     };
     expect(await complete(null, '5', 'FAILED')).toBeUndefined();
     expect(await complete(null, '9')).toBe('9');

@@ -1,0 +1,1 @@
+ALTER TABLE "watermarks" ADD COLUMN "watermark_column" text DEFAULT '' NOT NULL;
