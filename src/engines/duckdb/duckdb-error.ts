@@ -16,6 +16,8 @@ const TYPE_BY_KIND: Readonly<Record<string, EngineErrorType>> = {
   FATAL: 'JobFailedError',
 };
 const DISK_FULL = /no space left|failed to offload|max_temp_directory_size|disk quota/i;
+/** The file is not what its name says: reading it again does not help. */
+const WRONG_FILE = /not a GZIP stream|zstd.*(?:frame|magic)|No magic bytes|too small to be a Parquet/i;
 const MEMORY_FULL = /out of memory|could not allocate|bad_alloc/i;
 
 /** Where DuckDB shows the line of SQL that it means. */
@@ -46,6 +48,7 @@ export function duckDbError(thrown: unknown, statement: FailedStatement): unknow
       `the query needs more memory than it may have; raise DUCKDB_MEMORY_LIMIT or let it touch fewer rows (${firstLine(message)})`,
     );
   }
+  if (WRONG_FILE.test(message)) return new EngineError('ValidationError', message.slice(0, MAX_MESSAGE_LENGTH));
   return new EngineError(TYPE_BY_KIND[kind] ?? 'ValidationError', message.slice(0, MAX_MESSAGE_LENGTH));
 }
 

@@ -42,6 +42,11 @@ function explain(message: string): string {
   if (conversion !== null) {
     return `a value of column ${conversion[1] ?? ''} is no ${conversion[2] ?? ''}; mend it, or give the column another type in options.types`;
   }
+  if (/not a GZIP stream/i.test(message))
+    return 'this is not gzip, though its name says so; rename it, or compress it again';
+  if (message.includes('state machine reached an invalid state')) {
+    return 'its lines end in different ways (\\r\\n and \\n mixed); write it with one kind of line end';
+  }
   if (message.includes('Invalid unicode')) return 'the text is not UTF-8; set options.encoding (latin-1, utf-16)';
   if (/unterminated quote/i.test(message)) return 'a quoted field has no end; close the quote, or set options.quote';
   const malformed = /Malformed JSON in file .*?: ([^.\n]*)/.exec(message);

@@ -57,6 +57,16 @@ describe('csv', () => {
     expect(await fixture.rows(dataset, "SELECT name FROM data WHERE n = 'last'")).toEqual([{ name: 'y' }]);
   });
 
+  test('a file, when it is called .gz and is not, fails in words', async () => {
+    const name = await file('plain.csv.gz', 'a,b\n1,x\n');
+    await expect(extract(name)).rejects.toMatchObject(fault(/plain\.csv\.gz.*not gzip/));
+  });
+
+  test('a file, when its lines end in different ways, fails in words', async () => {
+    const name = await file('mixed.csv', 'a,b\r\n1,x\n2,y\r\n');
+    await expect(extract(name)).rejects.toMatchObject(fault(/mixed\.csv.*line/));
+  });
+
   test('a ragged file, when a line has a field too many, fails with the name and the line', async () => {
     const name = await file('ragged.csv', 'a,b\n1,x\n2,y,z\n');
     await expect(extract(name)).rejects.toMatchObject(fault(new RegExp(`${name}, line 3: 3 fields .* header has 2`)));
