@@ -127,6 +127,7 @@ export const environment = z.object({
   AIRFLOW_PASSWORD: secret(z.string(), 'Its password.'),
   FLINK_SQL_GATEWAY_URL: optional(httpUrl, 'Flink SQL gateway.'),
   FLINK_REST_URL: optional(httpUrl, 'Flink job manager.'),
+  DBT_COMMAND: withDefault(z.string(), 'dbt', 'The dbt command: a path, or a name on the PATH.'),
 
   SLACK_BOT_TOKEN: secret(z.string(), 'Bot token of the Slack app.'),
   SLACK_SIGNING_SECRET: secret(z.string(), 'Signing secret of the Slack app.'),

@@ -168,6 +168,8 @@ function nest(v: Environment, variables: Variables) {
     spark: { restUrl: v.SPARK_REST_URL, k8sNamespace: v.SPARK_K8S_NAMESPACE },
     airflow: { url: v.AIRFLOW_URL, username: v.AIRFLOW_USERNAME, password: v.AIRFLOW_PASSWORD },
     flink: { sqlGatewayUrl: v.FLINK_SQL_GATEWAY_URL, restUrl: v.FLINK_REST_URL },
+    /** `searchPath` is also the PATH that dbt gets. */
+    dbt: { command: v.DBT_COMMAND, searchPath: variables['PATH'] ?? '' },
     slack: {
       botToken: v.SLACK_BOT_TOKEN,
       signingSecret: v.SLACK_SIGNING_SECRET,

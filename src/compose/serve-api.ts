@@ -1,7 +1,8 @@
 /** The HTTP API of a process. It listens last, so that no request finds the service half there. */
 import { createApp } from '../api/app.ts';
 import { readiness } from '../api/readiness.ts';
-import { BUILT_IN_ONLY } from '../pipelines/engine-availability.ts';
+import { findDbt } from '../engines/dbt/find-dbt.ts';
+import { engineAvailability } from '../pipelines/engine-availability.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { Cleanup } from './cleanup.ts';
@@ -12,9 +13,11 @@ import { metricsText } from './metrics-text.ts';
 /** Answers where it listens. */
 export async function serveApi(foundations: Foundations, cleanup: Cleanup): Promise<string> {
   const { config, logger, store, temporal, metrics, roots } = foundations;
+  const dbt = await findDbt(config.dbt.command, config.dbt.searchPath);
+  const engines = engineAvailability(config, { dbtFound: dbt !== undefined });
   const app = createApp({
     runs: new PipelineRuns({ ...foundations, heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs }),
-    registry: new PipelineRegistry(store, { engines: BUILT_IN_ONLY, roots }),
+    registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,
     metrics,

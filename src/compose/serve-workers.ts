@@ -6,6 +6,7 @@ import { createNotificationActivities } from '../activities/notifications.ts';
 import { createStepActivities } from '../activities/pipeline-activities.ts';
 import { createRunRecorder } from '../activities/run-recorder.ts';
 import { createSecretResolver } from '../activities/secrets.ts';
+import { openDbt } from './open-dbt.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
 import { Reconciler } from '../pipelines/reconciler.ts';
@@ -31,6 +32,9 @@ export async function serveWorkers(
   const catalog = openIcebergCatalog(config, dataDir);
   cleanup.add(() => catalog.close());
 
+  const dbt = await openDbt(foundations);
+  cleanup.add(() => dbt?.close());
+
   const loadRun = createRunLoader(store);
   const secrets = createSecretResolver({ folder: config.secrets.dir, variables: config.secrets.fromEnvironment });
   const workers = await startWorkers({
@@ -39,7 +43,7 @@ export async function serveWorkers(
     taskQueues: config.worker.taskQueues,
     concurrency: config.worker.concurrency,
     activities: {
-      ...createStepActivities({ ...foundations, loadRun, duckdb, catalog, secrets }),
+      ...createStepActivities({ ...foundations, loadRun, duckdb, catalog, dbt, secrets }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },
     recorder: createRunRecorder({

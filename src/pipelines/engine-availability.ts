@@ -1,4 +1,5 @@
 /** Which engines a document may name here: what is not configured is refused when it is registered (spec section 4). */
+import type { Config } from '../config.ts';
 import type { DocumentParts } from '../schemas/document-parts.ts';
 import type { Fault } from '../schemas/fault.ts';
 
@@ -12,7 +13,7 @@ export interface EngineAvailability {
   s3: boolean;
 }
 
-/** Of this version: everything is done by what is built in. */
+/** Everything is done by what is built in. */
 export const BUILT_IN_ONLY: EngineAvailability = {
   spark: false,
   airflow: false,
@@ -22,13 +23,18 @@ export const BUILT_IN_ONLY: EngineAvailability = {
   s3: false,
 };
 
+/** What the configuration names, of what this version can drive; `dbtFound`: whether the command is on this machine. */
+export function engineAvailability(_config: Config, { dbtFound }: { dbtFound: boolean }): EngineAvailability {
+  return { ...BUILT_IN_ONLY, dbt: dbtFound };
+}
+
 /** This version has no client for these; the variables are what will configure them. */
 const NOT_CONFIGURED = {
   spark:
     'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE will name it, which this version cannot use yet',
   airflow: 'airflow is not configured: AIRFLOW_URL will name it, which this version cannot use yet',
   flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL will name it, which this version cannot use yet',
-  dbt: 'dbt is not configured: this version cannot run it yet',
+  dbt: 'dbt is not available: DBT_COMMAND names no program on the PATH of the service',
   s3: 's3:// is not configured: S3_ENDPOINT will name it, which this version cannot use yet; expected a local path',
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;
 

@@ -86,6 +86,11 @@ function standInActivities(calls: Call[], score = 1): PipelineActivities {
       return Promise.resolve({ score, needsApproval: score < 1 });
     },
     run_sql: answer('run_sql'),
+    run_dbt: (input) => {
+      calls.push({ activity: 'run_dbt', input });
+      const none = { passed: 0, failed: 0, skipped: 0 };
+      return Promise.resolve({ models: none, tests: none });
+    },
     load_to_iceberg: answer('load_to_iceberg'),
     load_to_postgres: answer('load_to_postgres'),
     write_file: answer('write_file'),
