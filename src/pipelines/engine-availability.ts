@@ -39,8 +39,7 @@ const NOT_CONFIGURED = {
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;
 
 const READERS_TO_COME = {
-  api: 'sources of type api are not available in this version; expected file or jdbc',
-  iceberg: 'sources of type iceberg are not available in this version; expected file or jdbc',
+  api: 'sources of type api are not available in this version; expected file, jdbc or iceberg',
 } as const;
 
 export function checkEngines(parts: DocumentParts, available: EngineAvailability): Fault[] {
@@ -49,9 +48,7 @@ export function checkEngines(parts: DocumentParts, available: EngineAvailability
       const path = `definition.sources.${name}`;
       if (source?.type === 'file') return faultOfPath(`${path}.path`, source.path, available);
       if (source?.type === 'spark') return faultOf(`${path}.type`, 'spark', available);
-      return source?.type === 'api' || source?.type === 'iceberg'
-        ? [{ path: `${path}.type`, message: READERS_TO_COME[source.type] }]
-        : [];
+      return source?.type === 'api' ? [{ path: `${path}.type`, message: READERS_TO_COME[source.type] }] : [];
     }),
     ...parts.transformations.flatMap(({ whole }, index) =>
       whole === undefined || whole.engine === 'sql'

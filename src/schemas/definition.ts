@@ -38,6 +38,9 @@ const severity = z.enum(['INFO', 'WARNING', 'ERROR', 'CRITICAL']).default('ERROR
 const jsonScalar = z.union([z.string(), z.number(), z.boolean()]);
 const sqlText = z.string().min(1);
 
+/** `namespace.table`, more than one level of namespace allowed. */
+const tableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)+$/, 'expected namespace.table');
+
 const fileFormat = z.enum(['csv', 'json', 'parquet']);
 const fileSource = z.strictObject({
   type: z.literal('file'),
@@ -59,7 +62,7 @@ const jdbcSource = z.strictObject({
 });
 const icebergSource = z.strictObject({
   type: z.literal('iceberg'),
-  table: z.string().min(1),
+  table: tableName,
   snapshot_id: z.string().regex(/^\d+$/, 'expected a snapshot id, as a string of digits').optional(),
 });
 const apiSource = z.strictObject({
@@ -148,10 +151,6 @@ export const transformation = z.discriminatedUnion('engine', [
   }),
 ]);
 
-/** `namespace.table`, more than one level of namespace allowed. */
-const tableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)+$/, 'expected namespace.table');
 const partitionField = z
   .string()
   .regex(
@@ -294,6 +293,7 @@ export type PipelineDefinition = z.output<typeof definition>;
 export type Source = z.output<typeof source>;
 export type FileSource = z.output<typeof fileSource>;
 export type JdbcSource = z.output<typeof jdbcSource>;
+export type IcebergSource = z.output<typeof icebergSource>;
 export type QualityCheck = z.output<typeof qualityCheck>;
 export type Transformation = z.output<typeof transformation>;
 export type Sink = z.output<typeof sink>;

@@ -119,6 +119,15 @@ export function duckDbTypeOf(type: IcebergType): string {
   }
 }
 
+/** As what a value is read, also of types that this writer cannot write. */
+export function duckDbReadType(type: IcebergType): string {
+  if (isPrimitive(type)) return parsePrimitive(type).kind === 'fixed' ? 'BLOB' : duckDbTypeOf(type);
+  if (type.type === 'list') return `${duckDbReadType(type.element)}[]`;
+  if (type.type === 'map') return `MAP(${duckDbReadType(type.key)}, ${duckDbReadType(type.value)})`;
+  const entries = type.fields.map((field) => `${quoteIdentifier(field.name)} ${duckDbReadType(field.type)}`);
+  return `STRUCT(${entries.join(', ')})`;
+}
+
 /** How a type is told to a person. */
 export function describeType(type: InputType | IcebergType): string {
   if (typeof type === 'string') return type;

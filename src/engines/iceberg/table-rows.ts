@@ -12,9 +12,9 @@ import { isPrimitive, type IcebergType, type Schema, type StructType } from './s
  * What stands after FROM. Columns are named by {@link columnName}, so that none hides DuckDB's own `file_index`, the
  * position in `paths`.
  */
-export function tableRows(paths: readonly string[], schema: StructType): string {
+export function tableRows(paths: readonly string[], schema: StructType, typeOf = duckDbTypeOf): string {
   const columns = schema.fields.map((field) => {
-    const type = quoteLiteral(duckDbTypeOf(field.type));
+    const type = quoteLiteral(typeOf(field.type));
     return `${field.id}: {name: ${quoteLiteral(columnName(field.id))}, type: ${type}, default_value: NULL}`;
   });
   const files = paths.map(quoteLiteral).join(', ');
@@ -52,7 +52,7 @@ export function checkNestedNames(schemas: readonly Schema[], current: Schema): v
       if ((now.get(path) ?? id) !== id || (nowById.get(id) ?? path) !== path) {
         throw new EngineError(
           'UnsupportedError',
-          'fields inside a struct of the table were renamed; merge cannot read it',
+          'fields inside a struct of the table were renamed; its rows cannot be read',
         );
       }
     }

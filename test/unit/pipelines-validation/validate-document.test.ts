@@ -222,11 +222,6 @@ describe('an engine that is not here', () => {
       'definition.sources.more.type: sources of type api are not available',
     ],
     [
-      'an Iceberg table as a source',
-      { 'definition.sources.more': { type: 'iceberg', table: 'a.b' } },
-      'definition.sources.more.type: sources of type iceberg are not available',
-    ],
-    [
       'S3 as a source',
       { 'definition.sources.strikes.path': 's3://bucket/a.csv' },
       'definition.sources.strikes.path: s3:// is not configured',
