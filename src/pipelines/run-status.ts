@@ -16,6 +16,8 @@ import type { RunCloser } from './run-closer.ts';
 /** A worker that does not answer within this is not there (spec section 4). */
 const ANSWER_WITHIN_MS = 1000;
 
+const SLOT_NOTE = 'waits until fewer runs of the pipeline work than its concurrency.max_runs';
+
 export interface StatusDependencies {
   store: Store;
   temporal: TemporalCalls;
@@ -55,6 +57,8 @@ function live(
   rows: StepRow[],
   description: WorkflowExecutionDescription | undefined,
 ): WorkflowStatus {
+  const waitsForSlot = progress.currentActivity === 'wait_for_slot';
+  const notes = waitsForSlot ? [...progress.notes, SLOT_NOTE] : progress.notes;
   const recorded = new Map(rows.map((row) => [row.step, row]));
   const steps = progress.steps.map((step): StepView => ({
     ...viewOf(recorded.get(step.step)),
@@ -62,10 +66,11 @@ function live(
   }));
   return {
     ...head(run, progress.status, steps, description),
-    currentActivity: progress.currentActivity,
+    // Waiting for a slot is no activity.
+    currentActivity: waitsForSlot ? null : progress.currentActivity,
     pendingSignals: progress.pendingSignals,
     paused: progress.paused,
-    ...(progress.notes.length > 0 && { notes: progress.notes }),
+    ...(notes.length > 0 && { notes }),
   };
 }
 
