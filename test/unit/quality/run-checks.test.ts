@@ -125,6 +125,19 @@ describe('a check', () => {
     expect(await one({ type: 'regex', column: 'code', pattern: "'" })).toMatchObject({ failingRows: 3 });
   });
 
+  test.each(['^a|b$', '^A$', '(?i)^A$', '^(?i)A$', '^(?m)a$', '^a.b$', '^(?s)a.b$', '^a\\Q$', '^$'])(
+    'regex, when it is %s, fails the rows that DuckDB does not find it in',
+    async (pattern) => {
+      const texts = await fixture.dataset(`SELECT unnest(['a', e'a\\nb', e'a\\nx', 'xb', 'ab', '', NULL]) AS text`);
+      const sql = `SELECT count_if(NOT regexp_matches(text, '${pattern}'))::INTEGER AS failing FROM data`;
+      const [expected] = await fixture.rows(texts, sql);
+      const { checks } = qualityChecks.parse({ checks: [{ source: 'texts', type: 'regex', column: 'text', pattern }] });
+      const request = { checks, minScore: 1, inputs: { texts }, parameters: {} };
+      const report = await runChecks(fixture.engine, request, fixture.context);
+      expect(report.checks[0]?.failingRows).toBe(expected?.['failing']);
+    },
+  );
+
   test.each([
     [{ column: 'code', values: ['a', 'b'] }, 1],
     [{ column: 'delay', values: [10, -5, 99, 1.5] }, 0],
