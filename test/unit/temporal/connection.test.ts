@@ -98,5 +98,7 @@ describe('a call with a deadline', () => {
 
 /** One letter; T is stopped. The signal is obeyed a moment after it was sent. */
 function stateOf(pid: number): string {
-  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).trim().slice(0, 1);
+  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' })
+    .trim()
+    .slice(0, 1);
 }
