@@ -122,7 +122,7 @@ export const environment = z.object({
     z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected the name of a Kubernetes namespace'),
     'Namespace for SparkApplication objects.',
   ),
-  AIRFLOW_URL: optional(httpUrl, 'Airflow, 2 or 3.'),
+  AIRFLOW_URL: optional(httpUrl, 'Airflow 3, where its API and UI are.'),
   AIRFLOW_USERNAME: optional(z.string(), 'User at Airflow.'),
   AIRFLOW_PASSWORD: secret(z.string(), 'Its password.'),
   FLINK_SQL_GATEWAY_URL: optional(httpUrl, 'Flink SQL gateway.'),

@@ -92,6 +92,10 @@ function contradictions(values: Texts): string[] {
   }
   together('TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY');
   together('AIRFLOW_USERNAME', 'AIRFLOW_PASSWORD');
+  // What is no URL has a fault of its own.
+  if (values.AIRFLOW_URL?.startsWith('http') === true && values.AIRFLOW_USERNAME === undefined) {
+    faults.push('AIRFLOW_USERNAME: needed, with AIRFLOW_PASSWORD, since AIRFLOW_URL is set');
+  }
   together('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
   return faults;
 }

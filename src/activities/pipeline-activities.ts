@@ -1,4 +1,5 @@
 /** The activities of `DataPipelineWorkflow`, by the names that they have in Temporal (spec section 2). */
+import type { AirflowClient } from '../engines/airflow/airflow-client.ts';
 import type { DbtEngine } from '../engines/dbt/dbt-engine.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
@@ -12,6 +13,7 @@ import { createRunDbt, type DbtStepResult } from './run-dbt.ts';
 import { createRunSql } from './run-sql.ts';
 import type { SecretResolver } from './secrets.ts';
 import type { StepDependencies } from './step-activity.ts';
+import { createTriggerAirflowDag } from './trigger-airflow-dag.ts';
 import { createValidateQuality } from './validate-quality.ts';
 import { createWriteFile } from './write-file.ts';
 
@@ -19,6 +21,7 @@ export interface StepActivities {
   extract_data(input: StepInput): Promise<StepResult>;
   validate_quality(input: StepInput): Promise<QualityResult>;
   run_sql(input: StepInput): Promise<StepResult>;
+  trigger_airflow_dag(input: StepInput): Promise<StepResult>;
   run_dbt(input: StepInput): Promise<DbtStepResult>;
   load_to_iceberg(input: StepInput): Promise<StepResult>;
   load_to_postgres(input: StepInput): Promise<StepResult>;
@@ -32,6 +35,7 @@ export interface PipelineDependencies extends StepDependencies {
   catalog: IcebergCatalog;
   roots: FileRoots;
   secrets: SecretResolver;
+  airflow: AirflowClient | undefined;
   dbt: DbtEngine | undefined;
 }
 
@@ -40,6 +44,7 @@ export function createStepActivities(dependencies: PipelineDependencies): StepAc
     extract_data: createExtractData(dependencies),
     validate_quality: createValidateQuality(dependencies),
     run_sql: createRunSql(dependencies),
+    trigger_airflow_dag: createTriggerAirflowDag(dependencies),
     run_dbt: createRunDbt(dependencies),
     load_to_iceberg: createLoadToIceberg(dependencies),
     load_to_postgres: createLoadToPostgres(dependencies),

@@ -6,6 +6,7 @@ import { createNotificationActivities } from '../activities/notifications.ts';
 import { createStepActivities } from '../activities/pipeline-activities.ts';
 import { createRunRecorder } from '../activities/run-recorder.ts';
 import { createSecretResolver } from '../activities/secrets.ts';
+import { openAirflow } from './open-airflow.ts';
 import { openDbt } from './open-dbt.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
@@ -43,7 +44,15 @@ export async function serveWorkers(
     taskQueues: config.worker.taskQueues,
     concurrency: config.worker.concurrency,
     activities: {
-      ...createStepActivities({ ...foundations, loadRun, duckdb, catalog, dbt, secrets }),
+      ...createStepActivities({
+        ...foundations,
+        loadRun,
+        duckdb,
+        catalog,
+        airflow: openAirflow(config.airflow),
+        dbt,
+        secrets,
+      }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },
     recorder: createRunRecorder({

@@ -21,7 +21,7 @@ import {
 } from '../../src/workflows/messages.ts';
 import type { TestTemporal } from './temporal.ts';
 
-const QUEUES = ['extract', 'quality', 'transform', 'load', 'notify'];
+const QUEUES = ['extract', 'quality', 'transform', 'load', 'notify', 'control'];
 
 /** A store of one process, for the recorder: the gate's unique key is what matters of it. */
 export class StandInStore implements RunRecorder {
@@ -86,6 +86,7 @@ function standInActivities(calls: Call[], score = 1): PipelineActivities {
       return Promise.resolve({ score, needsApproval: score < 1 });
     },
     run_sql: answer('run_sql'),
+    trigger_airflow_dag: answer('trigger_airflow_dag'),
     run_dbt: (input) => {
       calls.push({ activity: 'run_dbt', input });
       const none = { passed: 0, failed: 0, skipped: 0 };
