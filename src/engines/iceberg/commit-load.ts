@@ -174,17 +174,22 @@ async function changeOf(
   plan: LoadPlan,
   reader: ManifestReader,
 ): Promise<Omit<SnapshotChange, 'summary'>> {
-  const { mode, merge, files } = load;
+  const { files } = load;
   const { metadata, io } = plan.table;
   const manifests = await currentManifests(metadata, io);
-  if (mode === 'append') return { added: files, kept: manifests, rewritten: [], removed: new Set() };
+  if (load.mode === 'append') return { added: files, kept: manifests, rewritten: [], removed: new Set() };
   refuseToReplace(metadata, manifests);
-  return replaceFiles(await reader.liveDataFiles(metadata, manifests), async (live): Promise<Replaced> => {
-    if (mode === 'overwrite') return { removed: live, added: files };
-    if (merge === undefined) return replacePartitions(live, files);
-    const replaced = await merge.replace(plan, live, load.uncommitted, load.signal);
-    return { removed: replaced.removed, added: [...files, ...replaced.added] };
-  });
+  return replaceFiles(await reader.liveDataFiles(metadata, manifests), (live) => replacedBy(load, plan, live));
+}
+
+/** No mode is what is left over when it is none of the others: a mistake must never replace rows. */
+async function replacedBy(load: LoadToCommit, plan: LoadPlan, live: readonly DataFile[]): Promise<Replaced> {
+  const { mode, merge, files } = load;
+  if (mode === 'overwrite') return { removed: live, added: files };
+  if (mode === 'overwrite_partition') return replacePartitions(live, files);
+  if (mode !== 'merge' || merge === undefined) throw new TypeError(`no mode of a load: ${mode}`);
+  const replaced = await merge.replace(plan, live, load.uncommitted, load.signal);
+  return { removed: replaced.removed, added: [...files, ...replaced.added] };
 }
 
 /** Deletes what was written for a commit that surely does not happen. What cannot be deleted is in nobody's way. */
