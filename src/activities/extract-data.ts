@@ -1,11 +1,15 @@
 /** `extract_data`: a source's rows, as Parquet in staging. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import type { EgressGuard } from '../engines/egress-guard.ts';
+import type { ApiHeader } from '../engines/sources/api-client.ts';
+import { extractApi } from '../engines/sources/api-source.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { extractFile } from '../engines/sources/file-source.ts';
 import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
 import { EngineError } from '../errors.ts';
+import type { ApiSource } from '../schemas/api-source.ts';
 import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import type { Store } from '../store/store.ts';
@@ -18,6 +22,7 @@ export interface ExtractDependencies extends StepDependencies {
   catalog: IcebergCatalog;
   roots: FileRoots;
   secrets: SecretResolver;
+  egress: EgressGuard;
 }
 
 export function createExtractData(dependencies: ExtractDependencies) {
@@ -30,6 +35,8 @@ export function createExtractData(dependencies: ExtractDependencies) {
         return fromDatabase(dependencies, step, source);
       case 'iceberg':
         return fromTable(dependencies, step, source);
+      case 'api':
+        return fromApi(dependencies, step, source);
       default:
         throw new EngineError('UnsupportedError', `sources of type ${source.type} are not available on this worker`);
     }
@@ -93,6 +100,22 @@ async function readFrom(store: Store, { run, name }: StepWork, column: string): 
     );
   }
   return known?.value;
+}
+
+async function fromApi(
+  { duckdb, secrets, egress }: ExtractDependencies,
+  step: StepWork,
+  source: ApiSource,
+): Promise<StepResult> {
+  const interval = intervalOf(step);
+  const named = Object.entries(source.headers ?? {}).map(async ([name, written]): Promise<[string, ApiHeader]> => {
+    const value = await secrets.resolve(step.run.row.tenant, written);
+    return [name, { value, secret: written.includes('${secret:') }];
+  });
+  const headers = Object.fromEntries(await Promise.all(named));
+  const outputFolder = await step.newOutputFolder();
+  const extraction = { source, headers, egress, outputFolder, ...(interval && { interval }) };
+  return produced(await extractApi(duckdb, extraction, step.context));
 }
 
 async function fromTable(

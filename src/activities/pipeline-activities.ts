@@ -2,6 +2,7 @@
 import type { AirflowClient } from '../engines/airflow/airflow-client.ts';
 import type { DbtEngine } from '../engines/dbt/dbt-engine.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import type { EgressGuard } from '../engines/egress-guard.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import type { QualityResult, StepInput, StepResult } from '../workflows/messages.ts';
@@ -35,6 +36,7 @@ export interface PipelineDependencies extends StepDependencies {
   catalog: IcebergCatalog;
   roots: FileRoots;
   secrets: SecretResolver;
+  egress: EgressGuard;
   airflow: AirflowClient | undefined;
   dbt: DbtEngine | undefined;
 }

@@ -9,6 +9,7 @@ import { createSecretResolver } from '../activities/secrets.ts';
 import { openAirflow } from './open-airflow.ts';
 import { openDbt } from './open-dbt.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import { EgressGuard } from '../engines/egress-guard.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
 import { Reconciler } from '../pipelines/reconciler.ts';
 import { startWorkers, type Workers } from '../temporal/workers.ts';
@@ -38,6 +39,7 @@ export async function serveWorkers(
 
   const loadRun = createRunLoader(store);
   const secrets = createSecretResolver({ folder: config.secrets.dir, variables: config.secrets.fromEnvironment });
+  const egress = new EgressGuard({ restricted: !config.open, allow: config.egressAllow });
   const workers = await startWorkers({
     connection: connection.connection,
     namespace: config.temporal.namespace,
@@ -52,6 +54,7 @@ export async function serveWorkers(
         airflow: openAirflow(config.airflow),
         dbt,
         secrets,
+        egress,
       }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },

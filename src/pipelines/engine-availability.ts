@@ -38,17 +38,12 @@ const NOT_CONFIGURED = {
   s3: 's3:// is not configured: S3_ENDPOINT will name it, which this version cannot use yet; expected a local path',
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;
 
-const READERS_TO_COME = {
-  api: 'sources of type api are not available in this version; expected file, jdbc or iceberg',
-} as const;
-
 export function checkEngines(parts: DocumentParts, available: EngineAvailability): Fault[] {
   return [
     ...Array.from(parts.sources).flatMap(([name, source]) => {
       const path = `definition.sources.${name}`;
       if (source?.type === 'file') return faultOfPath(`${path}.path`, source.path, available);
-      if (source?.type === 'spark') return faultOf(`${path}.type`, 'spark', available);
-      return source?.type === 'api' ? [{ path: `${path}.type`, message: READERS_TO_COME[source.type] }] : [];
+      return source?.type === 'spark' ? faultOf(`${path}.type`, 'spark', available) : [];
     }),
     ...parts.transformations.flatMap(({ whole }, index) =>
       whole === undefined || whole.engine === 'sql'

@@ -4,6 +4,7 @@
  * exist, cycles) are in `check-references.ts`; parameters in `parameters.ts`.
  */
 import * as z from 'zod';
+import { apiSource } from './api-source.ts';
 import { duration } from './duration.ts';
 
 /** Every object of JavaScript has these; as a name they would seem to be there where nobody put them. */
@@ -64,14 +65,6 @@ const icebergSource = z.strictObject({
   type: z.literal('iceberg'),
   table: tableName,
   snapshot_id: z.string().regex(/^\d+$/, 'expected a snapshot id, as a string of digits').optional(),
-});
-const apiSource = z.strictObject({
-  type: z.literal('api'),
-  url: z.url({ protocol: /^https?$/ }),
-  method: z.enum(['GET', 'POST']).default('GET'),
-  headers: z.record(z.string(), z.string()).optional(),
-  pagination: z.record(z.string(), jsonScalar).optional(),
-  records_path: z.string().optional(),
 });
 const sparkJob = {
   application: z.string().min(1),

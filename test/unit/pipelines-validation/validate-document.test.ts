@@ -44,7 +44,7 @@ describe('a document', () => {
         colour: 'red',
         parameters: { month: { type: 'date', default: '2001-13-01' } },
         'definition.sources.strikes.format': 'xls',
-        'definition.sources.more': { type: 'api', url: 'https://a.b/' },
+        'definition.sources.more': { type: 'spark', application: 'a.py' },
         'definition.quality_checks.checks.0.source': 'nobody',
         'definition.transformations.0.depends_on': ['top'],
         'definition.transformations.1.sql': 'select * frm daily',
@@ -215,11 +215,6 @@ describe('an engine that is not here', () => {
       'spark as a source',
       { 'definition.sources.more': { type: 'spark', application: 'a.py' } },
       'definition.sources.more.type: spark is not configured',
-    ],
-    [
-      'an API as a source',
-      { 'definition.sources.more': { type: 'api', url: 'https://a.b/' } },
-      'definition.sources.more.type: sources of type api are not available',
     ],
     [
       'S3 as a source',
