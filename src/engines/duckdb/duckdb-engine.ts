@@ -29,11 +29,19 @@ export interface SessionRequest {
   readable?: readonly string[];
   /** Absolute folders (ending with `/`) or files that COPY may write; a file only with `USE_TMP_FILE false`. */
   writable?: readonly string[];
+  /** Whether somebody looks at `connection.progress`, which costs every query a little. */
+  watched?: boolean;
 }
 
 /** What a session needs to do anything useful, and the most that are open at once. */
 const MIN_LEASE_BYTES = 256 * 1024 * 1024;
 const MAX_LEASES = 8;
+
+/**
+ * A row group of Parquet as DuckDB writes it, which is what one thread reads at a time: with fewer rows the others would
+ * not work, and the one that waits for them would keep a processor busy with waiting.
+ */
+const ROWS_FOR_ONE_THREAD = 122_880;
 
 /**
  * DuckDB in this process, for queries that may be anybody's: each session is an instance of its own that is shut in
@@ -103,7 +111,8 @@ export class DuckDbEngine {
     await spillFolder?.close();
   }
 
-  async #open({ signal, inputs = {}, readable = [], writable = [] }: SessionRequest): Promise<OpenSession> {
+  async #open(request: SessionRequest): Promise<OpenSession> {
+    const { signal, inputs = {}, readable = [], writable = [] } = request;
     const spillFolder = await this.#spillFolder;
     const filesByInput = await filesOf(inputs);
     const allowed = [...[...filesByInput.values()].flat(), ...readable, ...writable];
@@ -115,9 +124,11 @@ export class DuckDbEngine {
     const session = new OpenSession(await instance.connect(), { instance, signal, hiddenFolders, spill });
     try {
       await session.run(
-        [...[...filesByInput].map(viewOf), ...confinement(allowed, spill, await spillableBytes(spillFolder.path))].join(
-          '; ',
-        ),
+        [
+          ...effort(request),
+          ...[...filesByInput].map(viewOf),
+          ...confinement(allowed, spill, await spillableBytes(spillFolder.path)),
+        ].join('; '),
       );
       return session;
     } catch (error) {
@@ -145,13 +156,22 @@ function viewOf([name, files]: [string, string[]]): string {
   return `CREATE VIEW ${quoteIdentifier(name)} AS SELECT * FROM read_parquet([${list}], hive_partitioning = false)`;
 }
 
+/** Settings that make no query answer otherwise. */
+function effort({ inputs = {}, readable = [], writable = [], watched = false }: SessionRequest): string[] {
+  const rows = Object.values(inputs).map((dataset) => dataset.rows);
+  const readsNothingElse = rows.length > 0 && readable.every((path) => writable.includes(path));
+  const small = readsNothingElse && rows.reduce((sum, more) => sum + more, 0) <= ROWS_FOR_ONE_THREAD;
+  return [
+    ...(small ? ['SET threads = 1'] : []),
+    ...(watched ? ['SET enable_progress_bar = true', 'SET enable_progress_bar_print = false'] : []),
+  ];
+}
+
 /** The last settings of a session: what it may touch, and that nobody changes them (DuckDB, "Securing DuckDB"). */
 function confinement(allowed: readonly string[], spill: string, spillLimitBytes: number): string[] {
   const list = (paths: readonly string[]) => `[${paths.map(quoteLiteral).join(', ')}]`;
   return [
     "SET TimeZone = 'UTC'",
-    'SET enable_progress_bar = true',
-    'SET enable_progress_bar_print = false',
     `SET temp_directory = ${quoteLiteral(spill)}`,
     `SET max_temp_directory_size = '${spillLimitBytes}B'`,
     `SET allowed_paths = ${list(allowed.filter((path) => !path.endsWith('/')))}`,

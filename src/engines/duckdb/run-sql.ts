@@ -38,7 +38,8 @@ export async function runSql(engine: DuckDbEngine, request: RunSqlRequest, conte
   const bindings = parameterBindings(placed.names, request.parameters);
   const path = join(request.outputFolder, OUTPUT_FILE);
 
-  const rows = await engine.withSession({ signal: context.signal, inputs, writable: [path] }, async (session) => {
+  const { signal } = context;
+  const rows = await engine.withSession({ signal, inputs, writable: [path], watched: true }, async (session) => {
     const select = parquetSelect(placed, await session.describe(placed.sql));
     const stopWatching = watchProgress(session, context);
     try {
