@@ -67,7 +67,7 @@ export async function writeParquet(session: DuckDbSession, request: ParquetReque
     'RETURN_STATS',
     `FIELD_IDS {${request.columns.map(({ field }) => fieldIds(field.name, field.id, field.type)).join(', ')}}`,
     names.length > 0
-      ? `PARTITION_BY (${names.map(quoteIdentifier).join(', ')})`
+      ? `PARTITION_BY (${names.map(quoteIdentifier).join(', ')}), HIVE_FILE_PATTERN false, FILENAME_PATTERN '{uuid}'`
       : `FILE_SIZE_BYTES ${TARGET_FILE_BYTES}`,
   ];
   const order = sorted ? ` ORDER BY ${names.map(quoteIdentifier).join(', ')}` : '';
