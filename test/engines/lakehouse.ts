@@ -12,9 +12,10 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { expect } from 'vitest';
 import type { Dataset, EngineContext } from '../../src/engines/dataset.ts';
 import { DuckDbEngine } from '../../src/engines/duckdb/duckdb-engine.ts';
+import type { IcebergCatalog } from '../../src/engines/iceberg/catalog.ts';
 import { type IcebergLoadResult, loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
 import { SqlCatalog } from '../../src/engines/iceberg/sql-catalog.ts';
-import { Judge, READERS, type Reader } from './judge.ts';
+import { Judge, READERS, type Lake, type Reader } from './judge.ts';
 import { replacedRowsSql } from './replaced-rows.ts';
 
 export interface Load {
@@ -46,28 +47,36 @@ export interface Condition {
   pyiceberg?: string;
 }
 
+function sqlCatalog({ catalogFile, warehouse }: Lake): IcebergCatalog {
+  return new SqlCatalog({ file: catalogFile, name: 'matih', warehouse });
+}
+
 export class Lakehouse {
   readonly folder: string;
   readonly judge: Judge;
-  readonly catalog: SqlCatalog;
+  readonly catalog: IcebergCatalog;
   readonly duckdb: DuckDbEngine;
   readonly model: DuckDBConnection;
   #count = 0;
 
-  static async open(): Promise<Lakehouse> {
+  /** @param openCatalog what the service writes through; the judges read the SQLite file behind it */
+  static async open(
+    openCatalog: (lake: Lake) => IcebergCatalog | Promise<IcebergCatalog> = sqlCatalog,
+  ): Promise<Lakehouse> {
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-lakehouse-'));
-    await mkdir(path.join(folder, 'warehouse'));
+    const lake = { catalogFile: path.join(folder, 'catalog.db'), warehouse: path.join(folder, 'warehouse') };
+    await mkdir(lake.warehouse);
+    const catalog = await openCatalog(lake);
     const model = await (await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '512MB' })).connect();
     await model.run(`SET TimeZone = 'UTC'`);
-    return new Lakehouse(folder, model);
+    return new Lakehouse(folder, lake, catalog, model);
   }
 
-  private constructor(folder: string, model: DuckDBConnection) {
+  private constructor(folder: string, lake: Lake, catalog: IcebergCatalog, model: DuckDBConnection) {
     this.folder = folder;
     this.model = model;
-    const lake = { catalogFile: path.join(folder, 'catalog.db'), warehouse: path.join(folder, 'warehouse') };
     this.judge = new Judge(lake);
-    this.catalog = new SqlCatalog({ file: lake.catalogFile, name: 'matih', warehouse: lake.warehouse });
+    this.catalog = catalog;
     this.duckdb = new DuckDbEngine({
       memoryLimitBytes: 512 * 1024 * 1024,
       threads: 2,

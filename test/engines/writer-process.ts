@@ -5,11 +5,15 @@
 import path from 'node:path';
 import { DuckDbEngine } from '../../src/engines/duckdb/duckdb-engine.ts';
 import { type IcebergLoadRequest, loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
+import { LocalFileIo } from '../../src/engines/iceberg/local-file-io.ts';
+import { RestCatalog } from '../../src/engines/iceberg/rest-catalog.ts';
 import { SqlCatalog } from '../../src/engines/iceberg/sql-catalog.ts';
 
 export interface WriterOrders {
   catalogFile: string;
   warehouse: string;
+  /** Of the REST catalog to write through, instead of into that file. */
+  restUri?: string;
   /** For this process alone. */
   spillFolder: string;
   table: string;
@@ -18,7 +22,10 @@ export interface WriterOrders {
 }
 
 const orders = JSON.parse(process.argv[2] ?? '') as WriterOrders;
-const catalog = new SqlCatalog({ file: orders.catalogFile, name: 'matih', warehouse: orders.warehouse });
+const catalog =
+  orders.restUri === undefined
+    ? new SqlCatalog({ file: orders.catalogFile, name: 'matih', warehouse: orders.warehouse })
+    : new RestCatalog({ uri: orders.restUri, io: new LocalFileIo() });
 const duckdb = new DuckDbEngine({
   memoryLimitBytes: 256 * 1024 * 1024,
   threads: 1,

@@ -54,10 +54,7 @@ export class RestCatalog implements IcebergCatalog {
         properties: { 'format-version': '2' },
       }),
     });
-    if (answer.status === 409) {
-      if ((await this.loadTable(identifier)) !== undefined) throw new CommitConflict('somebody else made the table');
-      throw new EngineError('ValidationError', `${fullName(identifier)} is no table: ${faultOf(answer).message}`);
-    }
+    if (answer.status === 409) throw (await this.#taken(identifier, answer)) ?? conflict(answer);
     if (answer.status !== 200) throw refusalOf(answer, `make ${fullName(identifier)}`);
     return this.#loaded(answer);
   }
@@ -76,7 +73,11 @@ export class RestCatalog implements IcebergCatalog {
       throw error instanceof NotSent ? new CommitRefused(error.cause) : error;
     });
     if (answer.status === 200) return this.#loaded(answer);
-    if (answer.status === 409 || isNotFound(answer)) throw new CommitConflict(faultOf(answer).message);
+    if (answer.status === 409 && requirements.some(({ type }) => type === 'assert-create')) {
+      const taken = await this.#taken(identifier, answer);
+      if (taken !== undefined) throw new CommitRefused(taken);
+    }
+    if (answer.status === 409 || isNotFound(answer)) throw conflict(answer);
     const refusal = refusalOf(answer, `commit to ${fullName(identifier)}`);
     // Anything else (500, 502, 503, 504, what a gateway says) may have come after the commit: nobody knows.
     throw answer.status === 429 || !refusal.retryable ? new CommitRefused(refusal) : refusal;
@@ -98,6 +99,12 @@ export class RestCatalog implements IcebergCatalog {
     if (made.status !== 200 && made.status !== 409) throw refusalOf(made, `make the namespace ${levels.join('.')}`);
   }
 
+  /** Views have names of the same kind: a table that cannot be made, since there is one, and is not there, is a view. */
+  async #taken(identifier: TableIdentifier, answer: HttpAnswer): Promise<EngineError | undefined> {
+    if ((await this.loadTable(identifier)) !== undefined) return undefined;
+    return new EngineError('ValidationError', `${fullName(identifier)} is no table: ${faultOf(answer).message}`);
+  }
+
   /** For requests that may be repeated: that nobody saw one is the same as that nobody answered it. */
   #send(request: CatalogRequest): Promise<HttpAnswer> {
     return this.#client.send(request).catch((error: unknown) => {
@@ -110,6 +117,10 @@ export class RestCatalog implements IcebergCatalog {
     const { metadata } = parseIcebergJson(text) as { metadata?: unknown };
     return { metadata: tableMetadataOf(metadata), io: this.#io };
   }
+}
+
+function conflict(answer: HttpAnswer): CommitConflict {
+  return new CommitConflict(faultOf(answer).message);
 }
 
 function tablePath({ namespace, name }: TableIdentifier, of: (levels: readonly string[]) => string): string {
