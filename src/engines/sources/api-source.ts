@@ -1,5 +1,4 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { stringify } from 'lossless-json';
 import { EngineError } from '../../errors.ts';
 import type { ApiSource } from '../../schemas/api-source.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
@@ -27,7 +26,7 @@ export interface ApiExtraction {
 }
 
 const LIMITS: ApiLimits = {
-  pageBytes: 64 * 1024 * 1024,
+  pageBytes: 32 * 1024 * 1024,
   totalBytes: 16 * 1024 * 1024 * 1024,
   requestTimeoutMs: 2 * 60_000,
   waitMs: 10 * 60_000,
@@ -97,9 +96,9 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
     }
     if (read.pages === MAX_PAGES) throw tooMuch(`${MAX_PAGES} pages; set max_pages, or larger pages`);
     const answer = await client.ask(url);
-    const parsed = parseAnswer(answer.body, answer.contentType);
-    const records = recordsOf(parsed, source.records_path);
-    const lines = records.map((record) => `${stringify(record) ?? ''}\n`);
+    const { value, textOf } = parseAnswer(answer.body, answer.contentType);
+    const records = recordsOf(value, source.records_path);
+    const lines = records.map((record) => `${textOf(record)}\n`);
     for (const line of lines) read.longestBytes = Math.max(read.longestBytes, Buffer.byteLength(line));
     const text = lines.join('');
     bytesLeft -= Buffer.byteLength(text);
@@ -108,7 +107,7 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
     read.pages += 1;
     read.records += records.length;
     if (read.pages % LOG_EVERY_PAGES === 0) context.log('info', `${read.records} records of ${read.pages} pages`);
-    url = pages.next({ url: answer.url, answer: parsed, records: records.length, link: answer.link });
+    url = pages.next({ url: answer.url, answer: value, records: records.length, link: answer.link });
   }
   return read;
 }

@@ -1,20 +1,28 @@
 /** An API's answer as JSON, and what stands where in it. */
-import { LosslessNumber, parse } from 'lossless-json';
+import { LosslessNumber, parse, stringify } from 'lossless-json';
 import { EngineError, messageOf } from '../../errors.ts';
 
 /** A whole number of more digits than JavaScript's numbers keep, where a value begins. */
 const WIDE_NUMBER = /(?:^|[:[,]\s*)-?\d{16}/;
 const SAFE_NUMBER = /^-?\d{1,15}$|[.eE]/;
 
+export interface ParsedAnswer {
+  value: unknown;
+  /** A part of it as JSON, in one line. */
+  textOf: (part: object) => string;
+}
+
 /** @throws EngineError `ValidationError` for what is no JSON; it never repeats the text */
-export function parseAnswer(body: Buffer, contentType: string | undefined): unknown {
-  if (body.byteLength === 0) return null;
+export function parseAnswer(body: Buffer, contentType: string | undefined): ParsedAnswer {
+  if (body.byteLength === 0) return { value: null, textOf: JSON.stringify };
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    // Reading every number by hand takes several times as long, so only where digits would be lost.
-    return WIDE_NUMBER.test(text)
-      ? parse(text, null, (digits) => (SAFE_NUMBER.test(digits) ? Number(digits) : new LosslessNumber(digits)))
-      : (JSON.parse(text) as unknown);
+    // Reading and writing every number by hand takes several times as long, so only where digits would be lost.
+    if (!WIDE_NUMBER.test(text)) return { value: JSON.parse(text) as unknown, textOf: JSON.stringify };
+    const value = parse(text, null, (digits) =>
+      SAFE_NUMBER.test(digits) ? Number(digits) : new LosslessNumber(digits),
+    );
+    return { value, textOf: (part) => stringify(part) ?? '' };
   } catch (error) {
     const isText = error instanceof SyntaxError || messageOf(error).includes('JSON');
     const mediaType = /^[\w.+-]{1,60}\/[\w.+-]{1,60}/.exec(contentType ?? '')?.[0];
