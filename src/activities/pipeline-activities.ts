@@ -3,6 +3,7 @@ import type { AirflowClient } from '../engines/airflow/airflow-client.ts';
 import type { DbtEngine } from '../engines/dbt/dbt-engine.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { EgressGuard } from '../engines/egress-guard.ts';
+import type { Flink } from '../engines/flink/run-job.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import type { QualityResult, StepInput, StepResult } from '../workflows/messages.ts';
@@ -11,6 +12,7 @@ import { createLoadToIceberg } from './load-to-iceberg.ts';
 import { createLoadToPostgres } from './load-to-postgres.ts';
 import type { NotificationActivities } from './notifications.ts';
 import { createRunDbt, type DbtStepResult } from './run-dbt.ts';
+import { createRunFlinkStatement } from './run-flink-statement.ts';
 import { createRunSql } from './run-sql.ts';
 import type { SecretResolver } from './secrets.ts';
 import type { StepDependencies } from './step-activity.ts';
@@ -23,6 +25,7 @@ export interface StepActivities {
   validate_quality(input: StepInput): Promise<QualityResult>;
   run_sql(input: StepInput): Promise<StepResult>;
   trigger_airflow_dag(input: StepInput): Promise<StepResult>;
+  run_flink_statement(input: StepInput): Promise<StepResult>;
   run_dbt(input: StepInput): Promise<DbtStepResult>;
   load_to_iceberg(input: StepInput): Promise<StepResult>;
   load_to_postgres(input: StepInput): Promise<StepResult>;
@@ -39,6 +42,7 @@ export interface PipelineDependencies extends StepDependencies {
   egress: EgressGuard;
   airflow: AirflowClient | undefined;
   dbt: DbtEngine | undefined;
+  flink: Flink | undefined;
 }
 
 export function createStepActivities(dependencies: PipelineDependencies): StepActivities {
@@ -47,6 +51,7 @@ export function createStepActivities(dependencies: PipelineDependencies): StepAc
     validate_quality: createValidateQuality(dependencies),
     run_sql: createRunSql(dependencies),
     trigger_airflow_dag: createTriggerAirflowDag(dependencies),
+    run_flink_statement: createRunFlinkStatement(dependencies),
     run_dbt: createRunDbt(dependencies),
     load_to_iceberg: createLoadToIceberg(dependencies),
     load_to_postgres: createLoadToPostgres(dependencies),

@@ -16,6 +16,7 @@ import { startWorkers, type Workers } from '../temporal/workers.ts';
 import { slotFreedSignal } from '../workflows/messages.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
+import { openFlink } from './open-flink.ts';
 import { openIcebergCatalog } from './iceberg-catalog.ts';
 
 /** @param publicUrl where people find the API; asked for when somebody is told of it */
@@ -53,6 +54,7 @@ export async function serveWorkers(
         catalog,
         airflow: openAirflow(config.airflow),
         dbt,
+        flink: openFlink(config.flink),
         secrets,
         egress,
       }),

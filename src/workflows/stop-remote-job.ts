@@ -11,7 +11,7 @@ import type { PlannedStep, StepInput } from './messages.ts';
 import type { RunContext } from './run-step.ts';
 
 /** Activities that await a job which goes on without them. */
-const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>(['trigger_airflow_dag']);
+const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>(['trigger_airflow_dag', 'run_flink_statement']);
 
 /**
  * Called when a step ended otherwise than by success. A system that is away is asked for about a minute;
