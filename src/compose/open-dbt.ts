@@ -9,5 +9,5 @@ export async function openDbt({ config, dataDir, roots }: Foundations): Promise<
   const found = await findDbt(command, searchPath);
   return found === undefined
     ? undefined
-    : new DbtEngine({ command: found, folder: join(dataDir, 'dbt'), searchPath, roots });
+    : DbtEngine.open({ command: found, folder: join(dataDir, 'dbt'), searchPath, roots });
 }

@@ -44,10 +44,16 @@ export interface DbtRequest {
 
 export class DbtEngine {
   readonly #options: DbtOptions;
-  #private: Promise<SpillFolder> | undefined;
+  readonly #private: SpillFolder;
 
-  constructor(options: DbtOptions) {
+  private constructor(options: DbtOptions, privateFolder: SpillFolder) {
     this.#options = options;
+    this.#private = privateFolder;
+  }
+
+  /** Removes what killed processes left, profiles with secrets among it. */
+  static async open(options: DbtOptions): Promise<DbtEngine> {
+    return new DbtEngine(options, await SpillFolder.open(join(options.folder, 'work')));
   }
 
   /**
@@ -97,17 +103,12 @@ export class DbtEngine {
   }
 
   async close(): Promise<void> {
-    await (await this.#private)?.close();
+    await this.#private.close();
   }
 
   /** Private to the attempt, in a folder that the next process removes when this one is killed. */
   async #newFolder(): Promise<string> {
-    this.#private ??= SpillFolder.open(join(this.#options.folder, 'work'));
-    const opening = this.#private;
-    opening.catch(() => {
-      if (this.#private === opening) this.#private = undefined;
-    });
-    const folder = join((await opening).path, randomUUID());
+    const folder = join(this.#private.path, randomUUID());
     await mkdir(join(folder, 'home'), { recursive: true, mode: 0o700 });
     return folder;
   }

@@ -53,15 +53,21 @@ function summarize({ results }: z.output<typeof runResults>): DbtResults {
   };
   for (const { unique_id: id, status, message, adapter_response: response } of results) {
     const [kind = '', , ...name] = id.split('.');
+    if (kind === 'operation' && !FAILED.has(status)) continue; // A hook of the project.
     const counts = TESTS.has(kind) ? summary.tests : summary.models;
     if (PASSED.has(status)) counts.passed += 1;
     else if (!FAILED.has(status)) counts.skipped += 1;
     else {
       counts.failed += 1;
-      summary.failures.push(`${kind} ${name[0] ?? id}: ${(message ?? status).trim()}`);
+      summary.failures.push(`${kind} ${name[0] ?? id}: ${told(message ?? status)}`);
     }
     const rows = response['rows_affected'];
     if (typeof rows === 'number' && rows >= 0 && !TESTS.has(kind)) summary.rows = (summary.rows ?? 0) + rows;
   }
   return summary;
+}
+
+/** Without the place of compiled code, which is gone when somebody reads this. */
+function told(message: string): string {
+  return message.replace(/\n\s*compiled code at .*$/m, '').trim();
 }
