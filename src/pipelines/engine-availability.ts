@@ -42,7 +42,7 @@ const NOT_CONFIGURED = {
     'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE will name it, which this version cannot use yet',
   airflow: 'airflow is not configured: AIRFLOW_URL names it',
   flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL name it',
-  dbt: 'dbt is not available: DBT_COMMAND names no program on the PATH of the service',
+  dbt: 'dbt is not configured: DBT_COMMAND names no program on the PATH of the service',
   s3: 's3:// is not configured: S3_ENDPOINT will name it, which this version cannot use yet; expected a local path',
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;
 
