@@ -35,7 +35,8 @@ export function createRunLauncher(temporal: TemporalCalls, store: Store, metrics
         args: [input],
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         // The workflow keeps its own deadline; the server's is for one that can no longer do so (spec section 2).
-        workflowExecutionTimeout: input.plan.deadlineMs + 3_600_000,
+        // One that waits for a slot first has no such end: its deadline counts from the start of its work.
+        ...(input.plan.maxRuns === null && { workflowExecutionTimeout: input.plan.deadlineMs + 3_600_000 }),
         priority: { priorityKey: input.plan.priorityKey },
         staticSummary: `${run.pipelineName} r${run.revision}`,
       });

@@ -127,6 +127,7 @@ function head(
   steps: StepView[],
   description: WorkflowExecutionDescription | undefined,
 ): WorkflowStatus {
+  const pending = (step: StepView) => pendingOf(step, steps, description);
   const begun = steps.filter((step) => step.status !== 'PENDING' && step.status !== 'SKIPPED');
   return {
     workflowId: run.workflowId,
@@ -135,8 +136,8 @@ function head(
     startedAt: (run.startedAt ?? run.submittedAt).toISOString(),
     currentActivity: steps.find((step) => step.status === 'RUNNING')?.activity ?? null,
     progress: progressOf(status, steps),
-    activities: begun.map((step) => activityOf(step, description)),
-    retries: steps.reduce((total, step) => total + Math.max(0, attemptsOf(step, description) - 1), 0),
+    activities: begun.map((step) => activityOf(step, pending(step))),
+    retries: steps.reduce((total, step) => total + Math.max(0, attemptsOf(step, pending(step)) - 1), 0),
     pendingSignals: [],
     executionId: run.executionId,
   };
@@ -151,16 +152,12 @@ export function progressOf(status: RunStatus, steps: readonly { status: string }
   return steps.length === 0 ? 0 : Math.round((finished.length / steps.length) * 1000) / 1000;
 }
 
-function activityOf(
-  step: StepView,
-  description: WorkflowExecutionDescription | undefined,
-): WorkflowStatus['activities'][number] {
+function activityOf(step: StepView, pending: PendingActivity): WorkflowStatus['activities'][number] {
   const { startedAt } = step;
   // Between two attempts the record tells the end of the last one; the step goes on.
   const finishedAt = step.status === 'RUNNING' ? undefined : step.finishedAt;
-  const pending = pendingOf(step, description);
   const failure = pending?.lastFailure?.message ?? step.error;
-  const attempts = attemptsOf(step, description);
+  const attempts = attemptsOf(step, pending);
   return {
     name: step.activity,
     step: step.step,
@@ -173,15 +170,23 @@ function activityOf(
   };
 }
 
+type PendingActivity = ReturnType<typeof pendingOf>;
+
 /** What Temporal says of the step's activity while it tries. */
-function pendingOf({ status, activity }: StepView, description: WorkflowExecutionDescription | undefined) {
-  if (status !== 'RUNNING') return undefined;
+function pendingOf(
+  { status, activity }: StepView,
+  steps: readonly StepView[],
+  description: WorkflowExecutionDescription | undefined,
+) {
+  const alike = steps.filter((step) => step.status === 'RUNNING' && step.activity === activity);
+  // Temporal names the type only: of two at a time it does not tell which is meant.
+  if (status !== 'RUNNING' || alike.length > 1) return undefined;
   return description?.raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
 }
 
 /** Those that began, and the one that Temporal waits to begin. */
-function attemptsOf(step: StepView, description: WorkflowExecutionDescription | undefined): number {
-  return Math.max(step.attempts ?? 0, pendingOf(step, description)?.attempt ?? 0);
+function attemptsOf(step: StepView, pending: PendingActivity): number {
+  return Math.max(step.attempts ?? 0, pending?.attempt ?? 0);
 }
 
 function lastRecorded(run: RunRow, rows: StepRow[]): Date {

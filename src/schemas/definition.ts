@@ -290,7 +290,6 @@ export type IcebergSource = z.output<typeof icebergSource>;
 export type QualityCheck = z.output<typeof qualityCheck>;
 export type Transformation = z.output<typeof transformation>;
 export type Sink = z.output<typeof sink>;
-export type IcebergSink = z.output<typeof icebergSink>;
 export type PostgresSink = z.output<typeof postgresSink>;
 export type FileSink = z.output<typeof fileSink>;
 

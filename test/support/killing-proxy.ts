@@ -28,7 +28,7 @@ export interface ProxiedAnswer {
 }
 
 /** Nothing: it goes on its way. `cut`: the connection ends without an answer. Or another answer. */
-export type Reaction = undefined | 'cut' | ProxiedAnswer;
+type Reaction = undefined | 'cut' | ProxiedAnswer;
 
 export interface ProxyHooks {
   /** The engine has not seen the request yet. */

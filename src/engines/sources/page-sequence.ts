@@ -5,7 +5,7 @@ import type { ApiPagination, ApiSource } from '../../schemas/api-source.ts';
 import { valueAt } from './json-answer.ts';
 import { nextLink } from './next-link.ts';
 
-export interface AnsweredPage {
+interface AnsweredPage {
   /** Where the answer came from in the end, which relative links start from. */
   url: URL;
   answer: unknown;

@@ -6,7 +6,7 @@ import type { Dataset, EngineContext } from '../../../src/engines/dataset.ts';
 import type { EngineFixture } from '../../support/engine-fixture.ts';
 
 /** While the service is open: loopback needs no rule. */
-export const OPEN = new EgressGuard({ restricted: false, allow: [] });
+const OPEN = new EgressGuard({ restricted: false, allow: [] });
 
 export async function extract(
   fixture: EngineFixture,
