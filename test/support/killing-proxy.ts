@@ -88,7 +88,8 @@ export class KillingProxy implements AsyncDisposable {
   async #forward({ method, path, headers, body }: ProxiedRequest): Promise<ProxiedAnswer | 'cut'> {
     try {
       const { hostname, port } = this.#target;
-      const forwarded = httpRequest({ hostname, port, method, path, headers: { ...headers, host: this.#target.host } });
+      const seen = { ...headers, host: this.#target.host, 'accept-encoding': 'identity' }; // Hooks read the answers.
+      const forwarded = httpRequest({ hostname, port, method, path, headers: seen });
       forwarded.end(body);
       const [response] = (await once(forwarded, 'response')) as [IncomingMessage];
       const type = response.headers['content-type'];

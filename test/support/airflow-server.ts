@@ -1,0 +1,183 @@
+/**
+ * A real Airflow 3 (test/engines/airflow/requirements.txt) as `airflow standalone`: scheduler, DAG processor, triggerer
+ * and API on a free loopback port, with a password, in a folder and a process group of its own.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '../../src/temporal/free-ports.ts';
+import { pinnedEnvironment } from './pinned-environment.ts';
+
+const REQUIREMENTS = path.join(import.meta.dirname, '../engines/airflow/requirements.txt');
+const READY_WITHIN_MS = 300_000;
+
+export interface AirflowServerOptions {
+  /** Absolute; the files of DAGs, each named after the DAG in it. */
+  dagsFolder: string;
+  /** Where it keeps its database and logs; a temporary folder, removed at the end, when left out. */
+  home?: string;
+  port?: number;
+  password?: string;
+}
+
+export interface SeenDagRun {
+  dag_run_id: string;
+  state: string;
+  note: string | null;
+  conf: Record<string, unknown>;
+}
+
+export class AirflowServer implements AsyncDisposable {
+  readonly url: string;
+  readonly username = 'service';
+  readonly password: string;
+  /** May look and change nothing. */
+  readonly viewer = 'viewer';
+  readonly #child: ChildProcess;
+  readonly #home: string;
+  readonly #isTemporary: boolean;
+
+  /** Resolves when its scheduler runs and it knows all the DAGs. */
+  static async start(options: AirflowServerOptions): Promise<AirflowServer> {
+    const environment = await pinnedEnvironment({
+      name: 'airflow',
+      requirements: REQUIREMENTS,
+      check: ['python', '-c', 'import pyarrow'],
+    });
+    const home = options.home ?? (await mkdtemp(path.join(tmpdir(), 'pipeline-service-airflow-')));
+    await mkdir(home, { recursive: true });
+    const [port = 0] = await freePorts([options.port]);
+    const password = options.password ?? randomBytes(12).toString('hex');
+    const passwords = path.join(home, 'passwords.json');
+    await writeFile(passwords, JSON.stringify({ service: password, viewer: password }), { mode: 0o600 });
+    const log = await open(path.join(home, 'standalone.log'), 'w');
+    const child = spawn(path.join(environment, 'bin/airflow'), ['standalone'], {
+      // Its parts are children that outlive a parent that is ended alone.
+      detached: true,
+      cwd: home,
+      env: {
+        // Without this every part dies, and the parent serves nothing.
+        PATH: `${path.join(environment, 'bin')}:${process.env['PATH'] ?? ''}`,
+        HOME: home,
+        ...settings({ home, passwords, dagsFolder: options.dagsFolder, url: `http://127.0.0.1:${port}`, port }),
+      },
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
+    const server = new AirflowServer(child, { port, password, home, isTemporary: options.home === undefined });
+    try {
+      await server.#ready(options.dagsFolder);
+      return server;
+    } catch (error) {
+      const said = (await readFile(path.join(home, 'standalone.log'), 'utf8')).slice(-4_000);
+      await server[Symbol.asyncDispose]();
+      throw new Error(`Airflow did not start:\n${said}`, { cause: error });
+    }
+  }
+
+  private constructor(child: ChildProcess, at: { port: number; password: string; home: string; isTemporary: boolean }) {
+    this.url = `http://127.0.0.1:${at.port}`;
+    this.password = at.password;
+    this.#home = at.home;
+    this.#isTemporary = at.isTemporary;
+    this.#child = child;
+    process.once('exit', this.#endGroup);
+  }
+
+  /** What Airflow itself says, past the service. */
+  async call(method: string, apiPath: string, body?: object): Promise<{ status: number; body: unknown }> {
+    const headers = { 'content-type': 'application/json' };
+    const credentials = JSON.stringify({ username: this.username, password: this.password });
+    const answer = await fetch(`${this.url}/auth/token`, { method: 'POST', headers, body: credentials });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const response = await fetch(`${this.url}/api/v2${apiPath}`, {
+      method,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** All runs of a DAG whose conf is about that execution, the oldest first. */
+  async runsOf(dagId: string, executionId: string): Promise<SeenDagRun[]> {
+    const { body } = await this.call('GET', `/dags/${dagId}/dagRuns?limit=100`);
+    return (body as { dag_runs: SeenDagRun[] }).dag_runs
+      .filter(({ conf }) => (conf['pipeline'] as { executionId?: string } | undefined)?.executionId === executionId)
+      .sort((a, b) => (a.dag_run_id < b.dag_run_id ? -1 : 1));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = this.#child.exitCode === null && this.#child.signalCode === null ? once(this.#child, 'exit') : [];
+    this.#endGroup();
+    await ended;
+    process.off('exit', this.#endGroup);
+    if (this.#isTemporary) await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** It has nothing to save, and asked kindly it may take a quarter of a minute. */
+  readonly #endGroup = (): void => {
+    try {
+      process.kill(-(this.#child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  };
+
+  async #ready(dagsFolder: string): Promise<void> {
+    const files = (await readdir(dagsFolder)).filter((name) => name.endsWith('.py'));
+    const dagIds = files.map((name) => path.basename(name, '.py'));
+    const deadlineMs = performance.now() + READY_WITHIN_MS;
+    while (!(await this.#knows(dagIds).catch(() => false))) {
+      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}`);
+      if (performance.now() > deadlineMs) throw new Error(`not ready within ${READY_WITHIN_MS / 1000} s`);
+      await sleep(500);
+    }
+  }
+
+  async #knows(dagIds: string[]): Promise<boolean> {
+    const health = (await (await fetch(`${this.url}/api/v2/monitor/health`)).json()) as {
+      scheduler?: { status: string };
+    };
+    if (health.scheduler?.status !== 'healthy') return false;
+    const { body } = await this.call('GET', '/dags?limit=100');
+    const known = (body as { dags: { dag_id: string }[] }).dags.map(({ dag_id: dagId }) => dagId);
+    return dagIds.every((dagId) => known.includes(dagId));
+  }
+}
+
+interface Surroundings {
+  home: string;
+  passwords: string;
+  dagsFolder: string;
+  url: string;
+  port: number;
+}
+
+function settings({ home, passwords, dagsFolder, url, port }: Surroundings): Record<string, string> {
+  return {
+    AIRFLOW_HOME: home,
+    AIRFLOW__CORE__DAGS_FOLDER: dagsFolder,
+    AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
+    AIRFLOW__CORE__EXECUTOR: 'LocalExecutor',
+    AIRFLOW__CORE__PARALLELISM: '4',
+    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: 'service:admin,viewer:viewer',
+    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: passwords,
+    AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`,
+    AIRFLOW__API__HOST: '127.0.0.1',
+    AIRFLOW__API__PORT: String(port),
+    AIRFLOW__API__BASE_URL: url,
+    AIRFLOW__API__WORKERS: '1',
+    AIRFLOW__API__SECRET_KEY: randomBytes(16).toString('hex'),
+    AIRFLOW__API_AUTH__JWT_SECRET: randomBytes(32).toString('hex'),
+    AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS: 'False',
+    AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '10',
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: 'False',
+    // Bytecode would land beside the DAGs, in the work tree.
+    PYTHONDONTWRITEBYTECODE: '1',
+    NO_PROXY: '*',
+  };
+}
