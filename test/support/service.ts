@@ -84,6 +84,11 @@ export class Service implements AsyncDisposable {
     await exited;
   }
 
+  /** To the service alone: SIGSTOP and SIGCONT make it one that is cut off for a while. */
+  signal(signal: NodeJS.Signals): void {
+    this.#running().kill(signal);
+  }
+
   /** SIGTERM; answers the exit code. */
   async stop(): Promise<number | null> {
     const child = this.#running();
