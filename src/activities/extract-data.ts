@@ -12,7 +12,7 @@ import { EngineError } from '../errors.ts';
 import type { ApiSource } from '../schemas/api-source.ts';
 import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
-import type { Store } from '../store/store.ts';
+import { rowsToRead, type WatermarkRange } from './rows-to-read.ts';
 import type { SecretResolver } from './secrets.ts';
 import { stepActivity, type StepDependencies, type StepWork } from './step-activity.ts';
 import { intervalOf, produced, sourceOf } from './step-parts.ts';
@@ -26,13 +26,14 @@ export interface ExtractDependencies extends StepDependencies {
 }
 
 export function createExtractData(dependencies: ExtractDependencies) {
-  return stepActivity(dependencies, (step) => {
+  return stepActivity(dependencies, async (step) => {
     const source = sourceOf(step);
+    const range = await rowsToRead(dependencies, step, source);
     switch (source.type) {
       case 'file':
         return fromFile(dependencies, step, source);
       case 'jdbc':
-        return fromDatabase(dependencies, step, source);
+        return fromDatabase(dependencies, step, source, range);
       case 'iceberg':
         return fromTable(dependencies, step, source);
       case 'api':
@@ -56,13 +57,12 @@ async function fromFile(
 }
 
 async function fromDatabase(
-  { duckdb, roots, secrets, store }: ExtractDependencies,
+  { duckdb, roots, secrets }: ExtractDependencies,
   step: StepWork,
   source: JdbcSource,
+  range: WatermarkRange | undefined,
 ): Promise<StepResult> {
   const { tenant } = step.run.row;
-  const column = source.watermark_column;
-  const from = column === undefined ? undefined : await readFrom(store, step, column);
   const interval = intervalOf(step);
   const { dataset, watermark } = await extractJdbc(
     duckdb,
@@ -72,34 +72,17 @@ async function fromDatabase(
       parameters: step.run.parameters,
       roots,
       outputFolder: await step.newOutputFolder(),
-      ...(from !== undefined && { watermark: from }),
+      ...(range?.from != null && { watermark: range.from }),
+      ...(range?.upTo !== undefined && { upTo: range.upTo }),
       ...(interval && { interval }),
     },
     step.context,
   );
-  const read = watermark ?? from;
-  if (column === undefined || read === undefined) return produced(dataset);
-  return { ...produced(dataset), watermark: { source: step.name, column, from: from ?? null, value: read } };
-}
-
-/** Where an incremental source goes on; undefined: at the start. */
-async function readFrom(store: Store, { run, name }: StepWork, column: string): Promise<string | undefined> {
-  const { pipelineId, rootExecutionId } = run.row;
-  const halfLoaded = await store.runs.halfLoaded(pipelineId, rootExecutionId);
-  if (halfLoaded !== undefined) {
-    throw new EngineError(
-      'ValidationError',
-      `execution ${halfLoaded} has loaded the rows from this watermark on into some of its sinks only; retry it before another run reads them again`,
-    );
-  }
-  const known = await store.watermarks.get(pipelineId, name);
-  if (known !== undefined && known.column !== '' && known.column !== column) {
-    throw new EngineError(
-      'ValidationError',
-      `${name} was read by ${known.column} so far, and that watermark says nothing of ${column}; give the source another name to read it from the start`,
-    );
-  }
-  return known?.value;
+  if (range === undefined) return produced(dataset);
+  const { column, from, upTo } = range;
+  // What was read again ends where it ended before, even if the row with that watermark has gone since.
+  const value = upTo === undefined ? (watermark ?? from) : upTo;
+  return { ...produced(dataset), watermark: { source: step.name, column, from, value } };
 }
 
 async function fromApi(

@@ -9,7 +9,8 @@ import type { Store } from '../store/store.ts';
 import type { PipelineRunInput, QualityResult, RunPlan, StepResult } from '../workflows/messages.ts';
 import type { Actor } from './actor.ts';
 import { plannedSteps } from './plan-run.ts';
-import { reusableSteps, type StepResults } from './reusable-steps.ts';
+import { isWhereItWas, refuseOtherRows } from './refuse-other-rows.ts';
+import { reusableSteps } from './reusable-steps.ts';
 import { limitOf, recordRun, type StartDependencies, startedRun, workflowIdOf } from './start-run.ts';
 
 const BEFORE_THE_GATE = /^(extract(:.*)?|quality|gate)$/;
@@ -43,7 +44,7 @@ export async function retryRun(
     throw new ServiceError('CONFLICT', 'Nobody approved this run: retry it from extract or quality, to be asked again');
   }
   const reused = reusableSteps(plan, done, fromStep);
-  refuseOtherRows(plan, done, reused, fromStep);
+  await refuseOtherRows(store, earlier, { done, reused, fromStep });
 
   const submittedAt = new Date();
   const input: PipelineRunInput = {
@@ -77,23 +78,6 @@ export async function retryRun(
   return startedRun(row, (await launcher.launch(row)).runId);
 }
 
-/**
- * A load that has been committed is not committed again, whatever its input is by then; so the steps that its rows came
- * from must not be done anew, or the sinks of one run would hold different rows.
- */
-function refuseOtherRows(plan: RunPlan, done: StepResults, reused: StepResults, fromStep: string | undefined): void {
-  const changed = plan.loads.filter(({ step }) => done.has(step) && !reused.has(step) && step !== fromStep);
-  if (changed.length === 0) return;
-  const loaded = changed.map(({ step }) => step).join(', ');
-  throw new ServiceError(
-    'CONFLICT',
-    `${loaded} has committed this run's rows, and the steps they came from would be done anew: ` +
-      (fromStep === undefined
-        ? 'what they left in staging is gone. Execute the pipeline again'
-        : `retry without fromStep, or from a step after them. To load other rows execute the pipeline again`),
-  );
-}
-
 async function refuseWhatNeedsNoRetry(store: Store, { status, rootExecutionId }: RunRow): Promise<void> {
   if (status === 'RUNNING') throw new ServiceError('CONFLICT', 'The run is not closed: wait for its end, or cancel it');
   if (status === 'COMPLETED') throw new ServiceError('CONFLICT', 'The run has completed: execute the pipeline again');
@@ -123,10 +107,7 @@ async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map
 
 /** Whether an output is still in staging, and no other run has read the same rows of its source since. */
 async function isStillTrue(store: Store, earlier: RunRow, { output, watermark }: StepResult): Promise<boolean> {
-  if (watermark !== undefined) {
-    const now = await store.watermarks.get(earlier.pipelineId, watermark.source);
-    if ((now?.value ?? null) !== watermark.from) return false;
-  }
+  if (watermark !== undefined && !(await isWhereItWas(store, earlier.pipelineId, watermark))) return false;
   if (output === undefined) return true;
   try {
     await access(fileURLToPath(output.uri));

@@ -1,25 +1,5 @@
 /** Runs of pipelines: submitted, listed, read. Slots are in `run-slots.ts`, their end in `run-closing.ts`. */
-import {
-  and,
-  arrayContains,
-  asc,
-  count,
-  desc,
-  eq,
-  exists,
-  gt,
-  gte,
-  isNull,
-  like,
-  lt,
-  ne,
-  notExists,
-  notInArray,
-  or,
-  sql,
-  type SQL,
-} from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
+import { and, arrayContains, asc, count, desc, eq, gt, gte, isNull, lt, or, sql, type SQL } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
 import type { PipelineRunInput, RunStatus } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
@@ -179,45 +159,6 @@ export function runReading(database: Database) {
         .select({ executionId: runs.executionId })
         .from(runs)
         .where(and(eq(runs.rootExecutionId, rootExecutionId), eq(runs.status, 'COMPLETED')));
-      return row?.executionId;
-    },
-
-    /**
-     * An execution of the pipeline that ended with some of its loads committed and others not, and whose chain of
-     * retries has not completed: what it read is partly loaded, and a fresh run must not read it again.
-     */
-    async halfLoaded(pipelineId: string, otherThanRoot: string): Promise<string | undefined> {
-      const completed = alias(runs, 'completed');
-      const [row] = await database
-        .select({ executionId: runs.executionId })
-        .from(runs)
-        .where(
-          and(
-            eq(runs.pipelineId, pipelineId),
-            ne(runs.rootExecutionId, otherThanRoot),
-            notInArray(runs.status, ['RUNNING', 'COMPLETED']),
-            exists(
-              database
-                .select()
-                .from(runSteps)
-                .where(
-                  and(
-                    eq(runSteps.executionId, runs.executionId),
-                    eq(runSteps.status, 'COMPLETED'),
-                    like(runSteps.step, 'load:%'),
-                  ),
-                ),
-            ),
-            notExists(
-              database
-                .select()
-                .from(completed)
-                .where(and(eq(completed.rootExecutionId, runs.rootExecutionId), eq(completed.status, 'COMPLETED'))),
-            ),
-          ),
-        )
-        .orderBy(desc(runs.submittedAt))
-        .limit(1);
       return row?.executionId;
     },
 

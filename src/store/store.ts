@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql } from 'drizzle-orm';
 import { auditRepository } from './audit.ts';
+import { begunLoadReading } from './begun-loads.ts';
 import { connectPglite } from './connect-pglite.ts';
 import { connectPostgres } from './connect-postgres.ts';
 import type { Connection } from './connection.ts';
@@ -84,7 +85,10 @@ type Around = <T>(work: () => Promise<T>) => Promise<T>;
 function repositoriesOf(database: Database, around: Around) {
   return {
     pipelines: wrapped(pipelineRepository(database), around),
-    runs: wrapped({ ...runReading(database), ...runSlots(database), ...runClosing(database) }, around),
+    runs: wrapped(
+      { ...runReading(database), ...begunLoadReading(database), ...runSlots(database), ...runClosing(database) },
+      around,
+    ),
     steps: wrapped(stepRepository(database), around),
     logs: wrapped(logRepository(database), around),
     quality: wrapped(qualityRepository(database), around),

@@ -28,6 +28,7 @@ export async function advanceWatermark(
   { pipelineId, executionId }: { pipelineId: string; executionId: string },
   { source, column, from, value }: Watermark,
 ): Promise<void> {
+  if (value === null) return;
   const updatedAt = sql`clock_timestamp()`;
   const stored = watermarks.value;
   const forward = sql`case when ${value} ~ ${NUMBER} and ${stored} ~ ${NUMBER}

@@ -74,7 +74,8 @@ export interface Watermark {
   column: string;
   /** Where this extraction started; null for the first. */
   from: string | null;
-  value: string;
+  /** The largest that it read, or `from` again; null when it started at the start and no row had one. */
+  value: string | null;
 }
 
 export interface QualityResult extends StepResult {

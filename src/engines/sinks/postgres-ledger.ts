@@ -16,8 +16,7 @@ export interface LoadRecord {
 /** Makes the ledger beside the target, once; a transaction of its own, so that loads do not wait for each other's. */
 export async function ensureLedger(client: pg.Client, { schema }: TargetTable): Promise<void> {
   const ledger = ledgerOf(schema);
-  const found = await client.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [ledger]);
-  if (found.rowCount === 1) return;
+  if (await isThere(client, ledger)) return;
   await client.query('BEGIN READ WRITE');
   // IF NOT EXISTS alone fails when two make it at once.
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`pipeline-service ${ledger}`]);
@@ -49,6 +48,17 @@ export async function claimLoad(
   return { rows: Number(record.rows[0]?.rows ?? 0), bytes: Number(record.rows[0]?.bytes ?? 0) };
 }
 
+/** Which of the loads have been committed to the table. */
+export async function findLoads(client: pg.Client, table: TargetTable, loadNames: string[]): Promise<Set<string>> {
+  const ledger = ledgerOf(table.schema);
+  if (!(await isThere(client, ledger))) return new Set();
+  const found = await client.query<{ name: string }>(
+    `SELECT load_name AS name FROM ${ledger} WHERE load_name = ANY($1) AND table_name = $2`,
+    [loadNames, table.name],
+  );
+  return new Set(found.rows.map(({ name }) => name));
+}
+
 export async function recordLoad(
   client: pg.Client,
   table: TargetTable,
@@ -59,6 +69,11 @@ export async function recordLoad(
     `UPDATE ${ledgerOf(table.schema)} SET rows = $2, bytes = $3, committed_at = now() WHERE load_name = $1`,
     [loadName, rows, bytes],
   );
+}
+
+async function isThere(client: pg.Client, ledger: string): Promise<boolean> {
+  const found = await client.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [ledger]);
+  return found.rowCount === 1;
 }
 
 function ledgerOf(schema: string): string {

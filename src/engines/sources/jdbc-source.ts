@@ -21,6 +21,8 @@ export interface JdbcExtraction {
   outputFolder: string;
   /** Only rows whose `watermark_column` is beyond this, as the last run that completed returned it. */
   watermark?: string;
+  /** Only rows up to this one, it included: what an earlier extraction read. Null: that one met no watermark at all. */
+  upTo?: string | null;
   /** Only rows of this partition, when the source has its column. */
   interval?: Interval;
 }

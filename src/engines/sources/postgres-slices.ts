@@ -11,15 +11,26 @@ export interface Slice {
   values: readonly unknown[];
 }
 
-/** Rows beyond the last run's watermark. NULLs are no progress: they are read by the first run only. */
-export function afterWatermark(slice: Slice, column: PostgresColumn, watermark: string | undefined): Slice {
+/**
+ * Rows beyond the last run's watermark, and not beyond `upTo`. NULLs are no progress: they are read by the first run
+ * only, and again when just its rows are.
+ */
+export function withinWatermarks(
+  slice: Slice,
+  column: PostgresColumn,
+  { watermark, upTo }: { watermark?: string; upTo?: string | null },
+): Slice {
   if (!['whole number', 'number', 'instant', 'date', 'text'].includes(column.kind)) {
     throw new EngineError(
       'ValidationError',
       `watermark_column: ${column.name} is ${column.postgresType}; expected a number, date, timestamp or text`,
     );
   }
-  return watermark === undefined ? slice : and(slice, `${watermarkSql(column)} >`, column.postgresType, watermark);
+  const name = watermarkSql(column);
+  const after = watermark === undefined ? slice : and(slice, `${name} >`, column.postgresType, watermark);
+  if (upTo === undefined) return after;
+  if (upTo === null) return { ...after, where: `${after.where} AND ${name} IS NULL` };
+  return and(after, `${name} <=`, column.postgresType, upTo, watermark === undefined ? `${name} IS NULL` : undefined);
 }
 
 /** What the watermark is of. Text goes by its bytes, since a collation may call different texts equal. */

@@ -10,7 +10,7 @@ import { ofPostgres, withPostgres } from '../postgres/with-postgres.ts';
 import { type Relation, relationOf } from './bound-query.ts';
 import type { JdbcExtraction, JdbcResult } from './jdbc-source.ts';
 import { postgresColumn, type PostgresColumn } from './postgres-columns.ts';
-import { afterWatermark, cutIntoParts, type Slice, watermarkSql, withinInterval } from './postgres-slices.ts';
+import { cutIntoParts, type Slice, watermarkSql, withinInterval, withinWatermarks } from './postgres-slices.ts';
 import { type TextRow, TextRows } from './text-rows.ts';
 
 const DEFAULT_FETCH_ROWS = 10_000;
@@ -111,14 +111,14 @@ function columnNamed(
 }
 
 function sliceOf(
-  { interval, watermark }: JdbcExtraction,
+  request: JdbcExtraction,
   relation: Relation,
   columns: readonly PostgresColumn[],
   watermarkColumn: PostgresColumn | undefined,
 ): Slice {
   const all: Slice = { where: 'true', values: relation.parameters.map(({ value }) => value) };
-  const slice = withinInterval(all, columns, interval);
-  return watermarkColumn === undefined ? slice : afterWatermark(slice, watermarkColumn, watermark);
+  const slice = withinInterval(all, columns, request.interval);
+  return watermarkColumn === undefined ? slice : withinWatermarks(slice, watermarkColumn, request);
 }
 
 async function partsOf(

@@ -38,7 +38,7 @@ async function read(task: ReaderTask, tell: (message: ReaderMessage) => Promise<
     const columns = columnsOf(database, task);
     await tell({ kind: 'columns', columns });
 
-    const { where, parameters } = afterWatermark(task, columns);
+    const { where, parameters } = withinWatermarks(task, columns);
     const rows = prepare(database, `SELECT * FROM ${task.relation} AS q${where}`).iterate(parameters);
     let batch: TextRow[] = [];
     // The statement gives arrays, which its type does not know.
@@ -82,19 +82,33 @@ function counted(
   });
 }
 
-/** The watermark as a value of the column's own class: SQLite calls every text larger than every number. */
-function afterWatermark(
-  { watermarkColumn, watermark, parameters }: ReaderTask,
+/** The rows of the task, see `JdbcExtraction`. NULLs are no progress: only what is read from the start holds them. */
+function withinWatermarks(
+  { watermarkColumn, watermark, upTo, parameters }: ReaderTask,
   columns: readonly SqliteColumn[],
 ): { where: string; parameters: Record<string, SQLInputValue> } {
-  if (watermarkColumn === undefined || watermark === undefined) return { where: '', parameters };
-  const texts = columns.find(({ name }) => name === watermarkColumn)?.texts ?? 0;
+  if (watermarkColumn === undefined) return { where: '', parameters };
+  const name = `q.${quoteIdentifier(watermarkColumn)}`;
+  const texts = columns.find((column) => column.name === watermarkColumn)?.texts ?? 0;
+  const conditions: string[] = [];
+  const values: Record<string, SQLInputValue> = {};
+  if (watermark !== undefined) {
+    conditions.push(`${name} > $last_watermark`);
+    values['last_watermark'] = comparable(watermark, texts);
+  }
+  if (upTo === null) conditions.push(`${name} IS NULL`);
+  else if (upTo !== undefined) {
+    conditions.push(`(${name} <= $upper_watermark${watermark === undefined ? ` OR ${name} IS NULL` : ''})`);
+    values['upper_watermark'] = comparable(upTo, texts);
+  }
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return { where, parameters: { ...parameters, ...values } };
+}
+
+/** A watermark as a value of the column's own class: SQLite calls every text larger than every number. */
+function comparable(watermark: string, texts: number): SQLInputValue {
   const asNumber = /^-?\d+$/.test(watermark) ? BigInt(watermark) : Number(watermark);
-  const value = texts > 0 || Number.isNaN(asNumber) ? watermark : asNumber;
-  return {
-    where: ` WHERE q.${quoteIdentifier(watermarkColumn)} > $last_watermark`,
-    parameters: { ...parameters, last_watermark: value },
-  };
+  return texts > 0 || Number.isNaN(asNumber) ? watermark : asNumber;
 }
 
 function newWatermark(

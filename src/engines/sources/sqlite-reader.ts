@@ -13,6 +13,7 @@ export interface ReaderTask {
   parameters: Record<string, SQLInputValue>;
   watermarkColumn?: string;
   watermark?: string;
+  upTo?: string | null;
   fetchRows: number;
 }
 

@@ -18,7 +18,7 @@ export async function extractSqlite(
   request: JdbcExtraction,
   context: EngineContext,
 ): Promise<JdbcResult> {
-  const { source, outputFolder: folder, interval, watermark } = request;
+  const { source, outputFolder: folder, interval, watermark, upTo } = request;
   const relation = relationOf(source, request.parameters, quoteIdentifier, (name) => `$${name}`);
   const path = await databasePath(request);
   if ((source.num_partitions ?? 1) > 1)
@@ -31,6 +31,7 @@ export async function extractSqlite(
       parameters: Object.fromEntries(parameters) as Record<string, string | number | bigint>,
       ...(source.watermark_column !== undefined && { watermarkColumn: source.watermark_column }),
       ...(watermark !== undefined && { watermark }),
+      ...(upTo !== undefined && { upTo }),
       fetchRows: source.fetch_size ?? DEFAULT_FETCH_ROWS,
     },
     context.signal,

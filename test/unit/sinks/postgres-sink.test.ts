@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engines/dataset.ts';
+import { findLoads } from '../../../src/engines/sinks/postgres-ledger.ts';
+import { locateTable } from '../../../src/engines/sinks/postgres-table.ts';
 import { loadToPostgres, type PostgresLoad, type PostgresLoaded } from '../../../src/engines/sinks/postgres-sink.ts';
 import { EngineFixture } from '../../support/engine-fixture.ts';
 import { startPostgres, type PostgresServer } from '../../support/postgres-server.ts';
@@ -194,6 +196,16 @@ describe('exactly once', () => {
     expect(again).toEqual({ ...first, alreadyCommitted: true });
     expect(await query('SELECT count(*)::int AS n FROM once')).toEqual([{ n: 2 }]);
     expect(await ledgerOf('once/out')).toEqual([{ rows: '2', table_name: 'once' }]);
+  });
+
+  test('loads, when they are looked for by name, are found in the table that has them', async () => {
+    await load('searched', 'SELECT 1 AS id', { loadName: 'searched/out' });
+    await load('searched_too', 'SELECT 1 AS id', { loadName: 'searched/too' });
+    const names = ['searched/out', 'searched/too', 'searched/never'];
+    const found = async (table: string) => findLoads(admin, await locateTable(admin, table), names);
+    expect(await found('searched')).toEqual(new Set(['searched/out']));
+    await admin.query('CREATE SCHEMA unloaded');
+    expect(await found('unloaded.searched')).toEqual(new Set());
   });
 
   test('attempts, when several race from nothing, load once', async () => {

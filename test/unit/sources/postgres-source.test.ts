@@ -232,6 +232,11 @@ describe('a table of PostgreSQL', () => {
     expect([second.dataset.rows, second.watermark]).toEqual([1, after]);
     const third = await extract(source, { watermark: after });
     expect([third.dataset.rows, third.watermark]).toEqual([0, undefined]);
+    const rows = async (range: object) => (await extract(source, range)).dataset.rows;
+    expect(await rows({ upTo: before })).toBe(2);
+    expect(await rows({ upTo: null })).toBe(1);
+    expect(await rows({ watermark: before, upTo: before })).toBe(0);
+    expect(await rows({ watermark: before, upTo: after })).toBe(1);
   });
 
   test('a partition, when the table has its column, takes only its rows', async () => {

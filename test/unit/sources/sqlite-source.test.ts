@@ -134,6 +134,11 @@ describe('a table of SQLite', () => {
     expect([second.dataset.rows, second.watermark]).toEqual([1, after[0]]);
     const third = await extract(source, { ...connection, watermark: String(second.watermark) });
     expect([third.dataset.rows, third.watermark]).toEqual([0, undefined]);
+    const rows = async (range: object) => (await extract(source, { ...connection, ...range })).dataset.rows;
+    expect(await rows({ upTo: String(first.watermark) })).toBe(3);
+    expect(await rows({ upTo: null })).toBe(1);
+    expect(await rows({ watermark: String(first.watermark), upTo: String(first.watermark) })).toBe(0);
+    expect(await rows({ watermark: String(first.watermark), upTo: String(second.watermark) })).toBe(1);
   });
 
   test('a partition, when the table has its column, takes only its rows', async () => {
