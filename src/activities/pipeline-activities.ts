@@ -6,6 +6,7 @@ import type { EgressGuard } from '../engines/egress-guard.ts';
 import type { Flink } from '../engines/flink/run-job.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
+import type { SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import type { QualityResult, StepInput, StepResult } from '../workflows/messages.ts';
 import { createExtractData } from './extract-data.ts';
 import { createLoadToIceberg } from './load-to-iceberg.ts';
@@ -13,6 +14,7 @@ import { createLoadToPostgres } from './load-to-postgres.ts';
 import type { NotificationActivities } from './notifications.ts';
 import { createRunDbt, type DbtStepResult } from './run-dbt.ts';
 import { createRunFlinkStatement } from './run-flink-statement.ts';
+import { createRunSparkJob } from './run-spark-job.ts';
 import { createRunSql } from './run-sql.ts';
 import type { SecretResolver } from './secrets.ts';
 import type { StepDependencies } from './step-activity.ts';
@@ -26,6 +28,7 @@ export interface StepActivities {
   run_sql(input: StepInput): Promise<StepResult>;
   trigger_airflow_dag(input: StepInput): Promise<StepResult>;
   run_flink_statement(input: StepInput): Promise<StepResult>;
+  run_spark_job(input: StepInput): Promise<StepResult>;
   run_dbt(input: StepInput): Promise<DbtStepResult>;
   load_to_iceberg(input: StepInput): Promise<StepResult>;
   load_to_postgres(input: StepInput): Promise<StepResult>;
@@ -43,6 +46,7 @@ export interface PipelineDependencies extends StepDependencies {
   airflow: AirflowClient | undefined;
   dbt: DbtEngine | undefined;
   flink: Flink | undefined;
+  spark: SparkSubmitter | undefined;
 }
 
 export function createStepActivities(dependencies: PipelineDependencies): StepActivities {
@@ -52,6 +56,7 @@ export function createStepActivities(dependencies: PipelineDependencies): StepAc
     run_sql: createRunSql(dependencies),
     trigger_airflow_dag: createTriggerAirflowDag(dependencies),
     run_flink_statement: createRunFlinkStatement(dependencies),
+    run_spark_job: createRunSparkJob(dependencies),
     run_dbt: createRunDbt(dependencies),
     load_to_iceberg: createLoadToIceberg(dependencies),
     load_to_postgres: createLoadToPostgres(dependencies),

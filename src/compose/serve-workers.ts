@@ -17,6 +17,7 @@ import { slotFreedSignal } from '../workflows/messages.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
 import { openFlink } from './open-flink.ts';
+import { openSpark } from './open-spark.ts';
 import { openIcebergCatalog } from './iceberg-catalog.ts';
 
 /** @param publicUrl where people find the API; asked for when somebody is told of it */
@@ -55,6 +56,7 @@ export async function serveWorkers(
         airflow: openAirflow(config.airflow),
         dbt,
         flink: openFlink(config.flink),
+        spark: openSpark(config.spark),
         secrets,
         egress,
       }),

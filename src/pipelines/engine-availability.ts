@@ -6,6 +6,8 @@ import type { Fault } from '../schemas/fault.ts';
 /** Whether the service can drive each of them, as built and as configured. */
 export interface EngineAvailability {
   spark: boolean;
+  /** A whole pipeline's work on a Spark cluster, `compute: spark`. */
+  sparkCompute: boolean;
   airflow: boolean;
   flink: boolean;
   dbt: boolean;
@@ -16,6 +18,7 @@ export interface EngineAvailability {
 /** Everything is done by what is built in. */
 export const BUILT_IN_ONLY: EngineAvailability = {
   spark: false,
+  sparkCompute: false,
   airflow: false,
   flink: false,
   dbt: false,
@@ -28,9 +31,13 @@ export const BUILT_IN_ONLY: EngineAvailability = {
  *
  * Flink's client is there, but no test has driven it against a real cluster yet: no document may name it until one has.
  */
-export function engineAvailability({ airflow }: Config, { dbtFound }: { dbtFound: boolean }): EngineAvailability {
+export function engineAvailability(
+  { airflow, spark }: Config,
+  { dbtFound }: { dbtFound: boolean },
+): EngineAvailability {
   return {
     ...BUILT_IN_ONLY,
+    spark: spark.restUrl !== undefined,
     airflow: airflow.url !== undefined,
     dbt: dbtFound,
   };
@@ -38,8 +45,8 @@ export function engineAvailability({ airflow }: Config, { dbtFound }: { dbtFound
 
 /** This version has no client for these; the variables are what will configure them. */
 const NOT_CONFIGURED = {
-  spark:
-    'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE will name it, which this version cannot use yet',
+  spark: 'spark is not configured: SPARK_REST_URL names it',
+  sparkCompute: 'spark is not configured as compute: this version has no jobs for it yet',
   airflow: 'airflow is not configured: AIRFLOW_URL names it',
   flink:
     'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL will name it, which this version cannot use yet',
@@ -63,7 +70,7 @@ export function checkEngines(parts: DocumentParts, available: EngineAvailability
       whole?.type === 'file' ? faultOfPath(`definition.sinks.${name}.path`, whole.path, available) : [],
     ),
     ...(parts.orchestration?.compute === 'spark'
-      ? faultOf('definition.orchestration.compute', 'spark', available)
+      ? faultOf('definition.orchestration.compute', 'sparkCompute', available)
       : []),
   ];
 }

@@ -287,6 +287,7 @@ export type Source = z.output<typeof source>;
 export type FileSource = z.output<typeof fileSource>;
 export type JdbcSource = z.output<typeof jdbcSource>;
 export type IcebergSource = z.output<typeof icebergSource>;
+export type SparkSource = z.output<typeof sparkSource>;
 export type QualityCheck = z.output<typeof qualityCheck>;
 export type Transformation = z.output<typeof transformation>;
 export type Sink = z.output<typeof sink>;

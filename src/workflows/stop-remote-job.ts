@@ -11,7 +11,11 @@ import type { PlannedStep, StepInput } from './messages.ts';
 import type { RunContext } from './run-step.ts';
 
 /** Activities that await a job which goes on without them. */
-const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>(['trigger_airflow_dag', 'run_flink_statement']);
+const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>([
+  'trigger_airflow_dag',
+  'run_flink_statement',
+  'run_spark_job',
+]);
 
 /**
  * Called when a step ended otherwise than by success. A system that is away is asked for about a minute;

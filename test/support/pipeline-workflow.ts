@@ -88,6 +88,7 @@ function standInActivities(calls: Call[], score = 1): PipelineActivities {
     run_sql: answer('run_sql'),
     trigger_airflow_dag: answer('trigger_airflow_dag'),
     run_flink_statement: answer('run_flink_statement'),
+    run_spark_job: answer('run_spark_job'),
     run_dbt: (input) => {
       calls.push({ activity: 'run_dbt', input });
       const none = { passed: 0, failed: 0, skipped: 0 };

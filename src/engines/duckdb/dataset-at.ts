@@ -4,7 +4,7 @@ import type { DuckDbEngine } from './duckdb-engine.ts';
 import { measureDataset } from './measure-dataset.ts';
 
 /**
- * What another engine left in a folder; undefined when there is no Parquet file in it.
+ * What another engine left in a folder; undefined when there is no Parquet file in it, or no such folder.
  *
  * @param folderPath absolute, ends with `/`
  * @throws EngineError `ValidationError` for a file that is no Parquet
@@ -14,7 +14,10 @@ export async function datasetAt(
   folderPath: string,
   signal: AbortSignal,
 ): Promise<Dataset | undefined> {
-  const names = await readdir(folderPath);
+  const names = await readdir(folderPath).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  });
   if (!names.some((name) => name.endsWith('.parquet'))) return undefined;
   return engine.withSession({ signal, readable: [folderPath] }, (session) => measureDataset(session, folderPath));
 }

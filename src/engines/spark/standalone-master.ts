@@ -1,0 +1,130 @@
+/** The REST submission server of a standalone Spark master, as far as a step needs it; the one place where its answers become errors. */
+import * as z from 'zod';
+import { EngineError, messageOf } from '../../errors.ts';
+
+const TIMEOUT_MS = 30_000;
+const TOLD_LENGTH = 2_000;
+/** Of the protocol; the master takes clients of other versions, too. */
+const CLIENT_VERSION = '4.1.4';
+
+const answer = z.object({
+  success: z.boolean().optional(),
+  submissionId: z.string().optional(),
+  driverState: z.string().optional(),
+  message: z.string().optional(),
+});
+
+export interface DriverRequest {
+  /** Of the launcher, and what it is given. */
+  script: string;
+  args: readonly string[];
+  /** Python files that the application imports, separated by commas, where the driver runs. */
+  pythonFiles: string;
+  properties: Readonly<Record<string, string>>;
+}
+
+export interface DriverStatus {
+  /** SUBMITTED, RUNNING, FINISHED, RELAUNCHING, UNKNOWN, KILLED, FAILED, ERROR */
+  state: string;
+  /** Why, when the master knows. */
+  message: string;
+}
+
+export class StandaloneMaster {
+  /** Without a slash at the end. */
+  readonly #url: string;
+
+  /** @param url SPARK_REST_URL */
+  constructor(url: string) {
+    this.#url = url.replace(/\/+$/, '');
+  }
+
+  /** What the master says of a driver: its answer to anybody who asks. */
+  link(submissionId: string): string {
+    return `${this.#url}/v1/submissions/status/${encodeURIComponent(submissionId)}`;
+  }
+
+  /** One more driver; the master does not know one submission from another. Answers what it calls it. */
+  async create({ script, args, pythonFiles, properties }: DriverRequest, signal: AbortSignal): Promise<string> {
+    const { submissionId, message = '' } = await this.#call('POST', 'create', signal, {
+      action: 'CreateSubmissionRequest',
+      clientSparkVersion: CLIENT_VERSION,
+      appResource: '',
+      // Through SparkSubmit, which tutorials name here, a Python application would run in the driver alone (`local[*]`):
+      // it does not see the master that the server adds to the properties.
+      mainClass: 'org.apache.spark.deploy.PythonRunner',
+      appArgs: [script, pythonFiles, ...args],
+      environmentVariables: { SPARK_ENV_LOADED: '1' },
+      sparkProperties: properties,
+    });
+    if (submissionId !== undefined) return submissionId;
+    throw new EngineError('ValidationError', `Spark's master took no driver: ${told(message)}`);
+  }
+
+  /** Undefined when the master does not know the driver, or no more. */
+  async status(submissionId: string, signal: AbortSignal): Promise<DriverStatus | undefined> {
+    const path = `status/${encodeURIComponent(submissionId)}`;
+    const { driverState, message = '' } = await this.#call('GET', path, signal);
+    return driverState === undefined ? undefined : { state: driverState, message: told(message) };
+  }
+
+  /** Asks for the end of a driver; harmless when it has ended or is not known. */
+  async kill(submissionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('POST', `kill/${encodeURIComponent(submissionId)}`, signal);
+  }
+
+  async #call(method: 'GET' | 'POST', path: string, signal: AbortSignal, body?: unknown) {
+    signal.throwIfAborted();
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(`${this.#url}/v1/submissions/${path}`, {
+        method,
+        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      signal.throwIfAborted();
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+      throw new EngineError('UnavailableError', `Spark's master at ${this.#url} is away: ${messageOf(cause)}`, {
+        cause: error,
+      });
+    }
+    const parsed = answer.safeParse(parse(text));
+    const { message = '' } = parsed.data ?? {};
+    if (status < 200 || status > 299) throw this.#refused(status, told(message === '' ? text : message), path);
+    if (!parsed.success) {
+      throw new EngineError(
+        'UnsupportedError',
+        `SPARK_REST_URL ${this.#url} is no Spark master's REST server: it answered something else to ${path}`,
+      );
+    }
+    // A standby master, and one that is just recovering, knows of nothing: that is no answer.
+    if (parsed.data.success === false && /not alive|can only .* in ALIVE state/i.test(message)) {
+      throw new EngineError('UnavailableError', `Spark's master at ${this.#url} is not ready: ${told(message)}`);
+    }
+    return parsed.data;
+  }
+
+  #refused(status: number, message: string, path: string): EngineError {
+    const what = `Spark's master answered ${status} to ${path.split('/')[0] ?? ''}: ${message}`;
+    if (status === 401 || status === 403) return new EngineError('PermissionDeniedError', what);
+    const away = status === 408 || status === 429 || status >= 500;
+    return new EngineError(away ? 'UnavailableError' : 'ValidationError', what);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function told(message: string): string {
+  return message.replace(/\s+/g, ' ').trim().slice(0, TOLD_LENGTH);
+}

@@ -1,0 +1,27 @@
+"""Doubles the numbers that it is handed, on the cluster. `double_numbers.py JOURNAL SECONDS`: a line when it begins, one at its end."""
+
+import json
+import os
+import sys
+import time
+
+from pyspark.sql import SparkSession
+
+journal, seconds = sys.argv[1:]
+
+
+def note(word):
+    # In one write, so that nobody's line is lost.
+    with open(journal, "ab", buffering=0) as file:
+        file.write(f"{word} {os.getpid()}\n".encode())
+
+
+note("begin")
+spark = SparkSession.builder.getOrCreate()
+context = json.loads(spark.conf.get("spark.pipeline.context"))
+time.sleep(float(seconds))
+numbers = spark.read.parquet(context["inputs"]["numbers"])
+numbers.selectExpr("n * 2 AS n").coalesce(1).write.parquet(context["output"])
+print("master", spark.sparkContext.master)
+spark.stop()
+note("end")
