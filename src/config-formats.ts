@@ -52,10 +52,12 @@ export const name = z.string().regex(/^[\w.-]{1,255}$/, 'expected a name of lett
 /** A path, made absolute from the working folder. */
 export const path = z.string().transform((text) => resolve(text));
 
-export const absolutePaths = parsed((text) => {
-  const folders = text.split(':').filter((part) => part !== '');
-  return folders.length > 0 ? folders.map((folder) => resolve(folder)) : undefined;
-}, 'folders separated by `:`');
+/** Folders made absolute, and `s3://bucket/prefix` as they are. */
+export const fileRoots = parsed((text) => {
+  const roots = text.split(/:(?!\/\/)/).filter((part) => part !== '');
+  if (roots.length === 0 || roots.some((root) => root.includes('://') && !/^s3:\/\/[^/]/.test(root))) return undefined;
+  return roots.map((root) => (root.startsWith('s3://') ? root : resolve(root)));
+}, 'folders and s3://bucket/prefix, separated by `:`');
 
 export function urlOf(protocols: string[], example: string): z.ZodType<string, string> {
   return parsed((text) => {

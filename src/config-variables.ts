@@ -4,10 +4,10 @@
  */
 import * as z from 'zod';
 import {
-  absolutePaths,
   byteSize,
   durationInMs,
   egressRules,
+  fileRoots,
   httpUrl,
   integer,
   list,
@@ -89,14 +89,17 @@ export const environment = z.object({
     'Where steps hand each other their data: `file:///folder` or `s3://bucket/prefix`.',
     '`DATA_DIR/staging`',
   ),
-  S3_ENDPOINT: optional(httpUrl, 'S3 service, where it is not AWS.'),
-  AWS_REGION: optional(name, 'Region of S3.'),
-  AWS_ACCESS_KEY_ID: optional(z.string(), 'Key id for S3.'),
+  S3_ENDPOINT: optional(httpUrl, 'S3 service, where it is not AWS; buckets are then named in the path.'),
+  AWS_REGION: optional(name, 'Region of S3. `s3://` can be used when this or S3_ENDPOINT is set.'),
+  AWS_ACCESS_KEY_ID: optional(
+    z.string(),
+    'Key id for S3; without it AWS’s other ways are tried: profiles, web identities, roles.',
+  ),
   AWS_SECRET_ACCESS_KEY: secret(z.string(), 'Key for S3.'),
   AWS_SESSION_TOKEN: secret(z.string(), 'Session token for S3.'),
   FILE_ROOTS: optional(
-    absolutePaths,
-    'Folders, separated by `:`, that `file` sources and sinks may use; relative paths start at the first.',
+    fileRoots,
+    'Folders and `s3://bucket/prefix`, separated by `:`, that `file` sources and sinks may use; relative paths start at the first folder.',
     'any while open, else none',
   ),
   SECRETS_DIR: optional(path, 'Folder with `<tenant>/NAME` for `${secret:NAME}`.'),

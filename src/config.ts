@@ -97,6 +97,15 @@ function contradictions(values: Texts): string[] {
     faults.push('AIRFLOW_USERNAME: needed, with AIRFLOW_PASSWORD, since AIRFLOW_URL is set');
   }
   together('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
+  if (values.S3_ENDPOINT === undefined && values.AWS_REGION === undefined) {
+    const onS3 = Object.entries({
+      STAGING_URI: values.STAGING_URI,
+      ...(values.ICEBERG_REST_URI === undefined && { ICEBERG_WAREHOUSE: values.ICEBERG_WAREHOUSE }),
+    }).find(([, uri]) => uri?.startsWith('s3://') === true);
+    if (onS3 !== undefined) {
+      faults.push(`AWS_REGION: needed (or S3_ENDPOINT, where S3 is not AWS), since ${onS3[0]} is on S3`);
+    }
+  }
   return faults;
 }
 
@@ -149,13 +158,15 @@ function nest(v: Environment, variables: Variables) {
     /** `file://` or `s3://`, without a slash at the end. */
     stagingUri: v.STAGING_URI ?? pathToFileURL(resolve(v.DATA_DIR, 'staging')).href,
     s3: {
+      /** One of the two must be there for `s3://` to be used. */
+      configured: v.S3_ENDPOINT !== undefined || v.AWS_REGION !== undefined,
       endpoint: v.S3_ENDPOINT,
       region: v.AWS_REGION,
       accessKeyId: v.AWS_ACCESS_KEY_ID,
       secretAccessKey: v.AWS_SECRET_ACCESS_KEY,
       sessionToken: v.AWS_SESSION_TOKEN,
     },
-    /** Absolute folders; `any` while open and nothing is set. */
+    /** Absolute folders and `s3://bucket/prefix`; `any` while open and nothing is set. */
     fileRoots: v.FILE_ROOTS ?? (open ? ('any' as const) : []),
     secrets: {
       dir: v.SECRETS_DIR,

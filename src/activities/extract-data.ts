@@ -8,6 +8,7 @@ import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { extractFile } from '../engines/sources/file-source.ts';
 import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
+import type { S3Objects } from '../engines/s3/s3-objects.ts';
 import { EngineError } from '../errors.ts';
 import type { ApiSource } from '../schemas/api-source.ts';
 import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
@@ -21,6 +22,7 @@ export interface ExtractDependencies extends StepDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
   roots: FileRoots;
+  s3: S3Objects | undefined;
   secrets: SecretResolver;
   egress: EgressGuard;
 }
@@ -45,14 +47,14 @@ export function createExtractData(dependencies: ExtractDependencies) {
 }
 
 async function fromFile(
-  { duckdb, roots }: ExtractDependencies,
+  { duckdb, roots, s3 }: ExtractDependencies,
   step: StepWork,
   source: FileSource,
 ): Promise<StepResult> {
   const interval = intervalOf(step);
   const outputFolder = await step.newOutputFolder();
   return produced(
-    await extractFile(duckdb, { source, roots, outputFolder, ...(interval && { interval }) }, step.context),
+    await extractFile(duckdb, { source, roots, s3, outputFolder, ...(interval && { interval }) }, step.context),
   );
 }
 

@@ -3,6 +3,8 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
+import { isS3Uri } from '../engines/s3/s3-address.ts';
+import type { S3Objects } from '../engines/s3/s3-objects.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
@@ -18,6 +20,7 @@ import { installTemporalRuntime } from '../temporal/runtime.ts';
 import { startTemporal } from '../temporal/start-temporal.ts';
 import { createTemporalCalls, type TemporalCalls } from '../temporal/temporal-calls.ts';
 import type { Cleanup } from './cleanup.ts';
+import { connectS3 } from './connect-s3.ts';
 
 export interface Foundations {
   config: Config;
@@ -33,6 +36,8 @@ export interface Foundations {
   metrics: Metrics;
   staging: Staging;
   roots: FileRoots;
+  /** Undefined while neither S3_ENDPOINT nor AWS_REGION is set. */
+  s3: S3Objects | undefined;
   launcher: RunLauncher;
   closer: RunCloser;
 }
@@ -78,6 +83,8 @@ export async function layFoundations(
   const metrics = createMetrics();
   const temporal = createTemporalCalls(connection.connection, connection.client);
   const { fileRoots } = config;
+  const s3 = await connectS3(config.s3);
+  cleanup.add(() => s3?.close());
   return {
     config,
     logger,
@@ -90,10 +97,16 @@ export async function layFoundations(
     sdkMetricsUrl,
     metrics,
     staging: new Staging(fileURLToPath(config.stagingUri)),
-    roots: { roots: fileRoots, base: fileRoots === 'any' ? process.cwd() : (fileRoots[0] ?? process.cwd()) },
+    roots: { roots: fileRoots, base: firstFolder(fileRoots) ?? process.cwd() },
+    s3,
     launcher: createRunLauncher(temporal, store, metrics),
     closer: createRunCloser(store, metrics),
   };
+}
+
+/** Where relative paths start. */
+function firstFolder(fileRoots: Config['fileRoots']): string | undefined {
+  return fileRoots === 'any' ? undefined : fileRoots.find((root) => !isS3Uri(root));
 }
 
 async function ownDataDir({ dataDir }: Config, cleanup: Cleanup): Promise<string> {

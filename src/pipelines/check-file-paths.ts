@@ -1,4 +1,6 @@
 import { resolveWritablePath, type FileRoots } from '../engines/sources/file-roots.ts';
+import { isS3Uri, parseS3Uri } from '../engines/s3/s3-address.ts';
+import { checkInsideS3Roots } from '../engines/sources/s3-roots.ts';
 import { EngineError } from '../errors.ts';
 import type { DocumentParts } from '../schemas/document-parts.ts';
 import type { Fault } from '../schemas/fault.ts';
@@ -33,9 +35,12 @@ async function faultOf(path: string, roots: FileRoots): Promise<string | undefin
   const wildcard = parts.findIndex((part) => /[*?[\]{}]/.test(part));
   const fixed = wildcard < 0 ? path : [...parts.slice(0, wildcard), 'any'].join('/');
   try {
-    await resolveWritablePath(fixed, roots);
+    if (isS3Uri(path)) checkInsideS3Roots(parseS3Uri(fixed), roots);
+    else await resolveWritablePath(fixed, roots);
     return undefined;
   } catch (error) {
+    // What is no address of an object never becomes one; a file may be there when the run is.
+    if (error instanceof EngineError && error.type === 'ValidationError' && isS3Uri(path)) return error.message;
     if (!(error instanceof EngineError) || error.type !== 'PermissionDeniedError') return undefined;
     return roots.roots.length === 0
       ? 'files cannot be used: FILE_ROOTS names no folders that pipelines may use'

@@ -1,5 +1,6 @@
 /** Which engines a document may name here: what is not configured is refused when it is registered (spec section 4). */
 import type { Config } from '../config.ts';
+import { isS3Uri } from '../engines/s3/s3-address.ts';
 import type { DocumentParts } from '../schemas/document-parts.ts';
 import type { Fault } from '../schemas/fault.ts';
 
@@ -32,7 +33,7 @@ export const BUILT_IN_ONLY: EngineAvailability = {
  * Flink's client is there, but no test has driven it against a real cluster yet: no document may name it until one has.
  */
 export function engineAvailability(
-  { airflow, spark }: Config,
+  { airflow, spark, s3 }: Config,
   { dbtFound }: { dbtFound: boolean },
 ): EngineAvailability {
   return {
@@ -40,6 +41,7 @@ export function engineAvailability(
     spark: spark.restUrl !== undefined,
     airflow: airflow.url !== undefined,
     dbt: dbtFound,
+    s3: s3.configured,
   };
 }
 
@@ -51,7 +53,7 @@ const NOT_CONFIGURED = {
   flink:
     'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL will name it, which this version cannot use yet',
   dbt: 'dbt is not configured: DBT_COMMAND names no program on the PATH of the service',
-  s3: 's3:// is not configured: S3_ENDPOINT will name it, which this version cannot use yet; expected a local path',
+  s3: 's3:// is not configured: S3_ENDPOINT names the service, or AWS_REGION the region of AWS; expected a local path',
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;
 
 export function checkEngines(parts: DocumentParts, available: EngineAvailability): Fault[] {
@@ -80,9 +82,9 @@ function faultOf(path: string, engine: keyof typeof NOT_CONFIGURED, available: E
 }
 
 function faultOfPath(path: string, written: string, available: EngineAvailability): Fault[] {
-  if (/^s3[an]?:\/\//i.test(written)) return faultOf(path, 's3', available);
+  if (isS3Uri(written)) return faultOf(path, 's3', available);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(written)?.[1];
   return scheme === undefined || scheme.toLowerCase() === 'file'
     ? []
-    : [{ path, message: `expected a local path, got one that starts with ${scheme}://` }];
+    : [{ path, message: `expected a local path or s3://bucket/key, got one that starts with ${scheme}://` }];
 }

@@ -6,11 +6,12 @@ import { glob, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../errors.ts';
+import { isS3Uri } from '../s3/s3-address.ts';
 
 export interface FileRoots {
-  /** Absolute folders, or every folder there is. An empty list allows nothing. */
+  /** Absolute folders and `s3://bucket/prefix`, or all there is. An empty list allows nothing. */
   roots: readonly string[] | 'any';
-  /** Absolute; where relative paths start: the first root, else the working folder. */
+  /** Absolute; where relative paths start: the first folder of the roots, else the working folder. */
   base: string;
 }
 
@@ -159,7 +160,8 @@ async function realOrMissing(absolute: string): Promise<string> {
 
 async function realRoots(fileRoots: FileRoots): Promise<RealRoots> {
   if (fileRoots.roots === 'any') return 'any';
-  return Promise.all(fileRoots.roots.map((root) => realOrMissing(resolve(root))));
+  const folders = fileRoots.roots.filter((root) => !isS3Uri(root));
+  return Promise.all(folders.map((root) => realOrMissing(resolve(root))));
 }
 
 function fixedPart(absolute: string): string {
@@ -178,8 +180,6 @@ function localPath(path: string): string {
       throw new EngineError('ValidationError', `${path} is no file:// URL of a local file`);
     }
   }
-  if (path.startsWith('s3://'))
-    throw new EngineError('UnsupportedError', `${path}: S3 is not supported yet; copy it here first`);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
     throw new EngineError('ValidationError', `${path}: only local files can be named here`);
   }

@@ -102,12 +102,26 @@ describe('the configuration', () => {
     ['SMTP_URL', 'http://host'],
     ['ICEBERG_REST_URI', 's3://bucket'],
     ['FILE_ROOTS', ':'],
+    ['FILE_ROOTS', '/data:s3://'],
+    ['FILE_ROOTS', 'ftp://host/data'],
   ])('when %s is %j, stops the start with one fault that names it', (name, value) => {
     const faults = faultsOf({ [name]: value });
 
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
   });
+
+  test.each(['STAGING_URI', 'ICEBERG_WAREHOUSE'])(
+    'when %s is on S3 and nothing says where that is, names both',
+    (name) => {
+      expect(faultsOf({ [name]: 's3://bucket/prefix' })).toEqual([
+        expect.stringMatching(new RegExp(`^AWS_REGION: needed .*S3_ENDPOINT.*${name}`)),
+      ]);
+      expect(loadConfig({ [name]: 's3://bucket/prefix', S3_ENDPOINT: 'http://127.0.0.1:9000' }).s3.configured).toBe(
+        true,
+      );
+    },
+  );
 
   test('when a secret is bad, does not print it', () => {
     const [fault] = faultsOf({ DATABASE_URL: 'mysql://user:hunter2@host/db' });
@@ -128,13 +142,14 @@ describe('the configuration', () => {
 
   test('when lists are given, splits them and makes paths absolute', () => {
     const config = loadConfig({
-      FILE_ROOTS: '/data:examples',
+      FILE_ROOTS: '/data:s3://bucket/in:examples',
       TASK_QUEUES: 'load, extract,load',
       EGRESS_ALLOW: '*.example.com,10.0.0.0/8,[::1]:8080',
       STAGING_URI: 's3://bucket/staging/',
+      AWS_REGION: 'eu-central-1',
     });
 
-    expect(config.fileRoots).toEqual(['/data', resolve('examples')]);
+    expect(config.fileRoots).toEqual(['/data', 's3://bucket/in', resolve('examples')]);
     expect(config.worker.taskQueues).toEqual(['load', 'extract']);
     expect(config.egressAllow).toEqual(['*.example.com', '10.0.0.0/8', '[::1]:8080']);
     expect(config.stagingUri).toBe('s3://bucket/staging');

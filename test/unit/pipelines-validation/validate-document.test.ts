@@ -229,7 +229,7 @@ describe('an engine that is not here', () => {
     [
       'a web address as a source',
       { 'definition.sources.strikes.path': 'https://a.b/a.csv' },
-      'definition.sources.strikes.path: expected a local path',
+      'definition.sources.strikes.path: expected a local path or s3://bucket/key',
     ],
   ])('when the document names %s, is refused in words', async (_what, changes, fault) => {
     expect(await faultsOf(birdsWith(changes))).toEqual([expect.stringContaining(fault)]);

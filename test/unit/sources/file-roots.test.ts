@@ -79,12 +79,6 @@ describe('a path to read', () => {
       message: expect.stringMatching(message) as string,
     });
   });
-
-  test('a path on S3, when it is read, says that this is not supported', async () => {
-    await expect(resolveReadableFiles('s3://bucket/a.csv', fileRoots)).rejects.toMatchObject({
-      type: 'UnsupportedError',
-    });
-  });
 });
 
 describe('a path to write', () => {
