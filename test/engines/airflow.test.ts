@@ -7,24 +7,28 @@ import { KillingProxy } from '../support/killing-proxy.ts';
 import { Service } from '../support/service.ts';
 import { clientSuite } from './airflow/client.suite.ts';
 import { crashesSuite } from './airflow/crashes.suite.ts';
+import { interruptionsSuite } from './airflow/interruptions.suite.ts';
 import { NUMBERS } from './airflow/numbers.ts';
 import { runsSuite } from './airflow/runs.suite.ts';
-import type { Subject } from './airflow/subject.ts';
+import { environmentOf, type Subject, TOKEN_LIFE_S } from './airflow/subject.ts';
+
+const EXAMPLE = join(import.meta.dirname, '../../examples/airflow');
 
 let subject: Subject;
 const started = new AsyncDisposableStack();
 
 beforeAll(async () => {
-  const airflow = started.use(await AirflowServer.start({ dagsFolder: join(import.meta.dirname, 'airflow/dags') }));
-  const proxy = started.use(await KillingProxy.start(airflow.url));
-  const service = started.use(
-    await Service.start({
-      AIRFLOW_URL: proxy.url,
-      AIRFLOW_USERNAME: airflow.username,
-      AIRFLOW_PASSWORD: airflow.password,
-      HEARTBEAT_TIMEOUT: '3s',
+  const airflow = started.use(
+    await AirflowServer.start({
+      dagFolders: [join(import.meta.dirname, 'airflow/dags'), join(EXAMPLE, 'dags')],
+      settings: {
+        AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME: String(TOKEN_LIFE_S),
+        AIRFLOW__API_AUTH__JWT_LEEWAY: '0',
+      },
     }),
   );
+  const proxy = started.use(await KillingProxy.start(airflow.url));
+  const service = started.use(await Service.start(environmentOf(airflow, proxy)));
   await writeFile(join(service.folder, 'numbers.csv'), `n\n${NUMBERS.join('\n')}\n`);
   subject = { airflow, proxy, service };
 }, 900_000);
@@ -35,4 +39,5 @@ beforeEach(() => {
 
 clientSuite(() => subject);
 runsSuite(() => subject);
+interruptionsSuite(() => subject);
 crashesSuite(() => subject);

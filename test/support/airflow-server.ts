@@ -1,27 +1,25 @@
 /**
- * A real Airflow 3 (test/engines/airflow/requirements.txt) as `airflow standalone`: scheduler, DAG processor, triggerer
- * and API on a free loopback port, with a password, in a folder and a process group of its own.
+ * A real Airflow 3, started as a reader of the example starts it (examples/airflow/start-airflow.sh): scheduler, DAG
+ * processor, triggerer and API on a free loopback port, with a password, in a folder and a process group of its own.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../src/temporal/free-ports.ts';
 import { pinnedEnvironment } from './pinned-environment.ts';
 
-const REQUIREMENTS = path.join(import.meta.dirname, '../engines/airflow/requirements.txt');
+const EXAMPLE = path.join(import.meta.dirname, '../../examples/airflow');
 const READY_WITHIN_MS = 300_000;
 
 export interface AirflowServerOptions {
-  /** Absolute; the files of DAGs, each named after the DAG in it. */
-  dagsFolder: string;
-  /** Where it keeps its database and logs; a temporary folder, removed at the end, when left out. */
-  home?: string;
-  port?: number;
-  password?: string;
+  /** Absolute; folders of DAGs, each file named after the DAG in it. */
+  dagFolders: string[];
+  /** Further settings, `AIRFLOW__SECTION__KEY`. */
+  settings?: Record<string, string>;
 }
 
 export interface SeenDagRun {
@@ -39,38 +37,40 @@ export class AirflowServer implements AsyncDisposable {
   readonly viewer = 'viewer';
   readonly #child: ChildProcess;
   readonly #home: string;
-  readonly #isTemporary: boolean;
 
   /** Resolves when its scheduler runs and it knows all the DAGs. */
-  static async start(options: AirflowServerOptions): Promise<AirflowServer> {
+  static async start({ dagFolders, settings = {} }: AirflowServerOptions): Promise<AirflowServer> {
     const environment = await pinnedEnvironment({
       name: 'airflow',
-      requirements: REQUIREMENTS,
+      requirements: path.join(EXAMPLE, 'requirements.txt'),
       check: ['python', '-c', 'import pyarrow'],
     });
-    const home = options.home ?? (await mkdtemp(path.join(tmpdir(), 'pipeline-service-airflow-')));
-    await mkdir(home, { recursive: true });
-    const [port = 0] = await freePorts([options.port]);
-    const password = options.password ?? randomBytes(12).toString('hex');
-    const passwords = path.join(home, 'passwords.json');
-    await writeFile(passwords, JSON.stringify({ service: password, viewer: password }), { mode: 0o600 });
+    const home = await mkdtemp(path.join(tmpdir(), 'pipeline-service-airflow-'));
+    const dags = path.join(home, 'dags');
+    for (const folder of dagFolders) await cp(folder, dags, { recursive: true });
+    const [port = 0] = await freePorts([undefined]);
+    const password = randomBytes(12).toString('hex');
     const log = await open(path.join(home, 'standalone.log'), 'w');
-    const child = spawn(path.join(environment, 'bin/airflow'), ['standalone'], {
+    const child = spawn(path.join(EXAMPLE, 'start-airflow.sh'), [home], {
       // Its parts are children that outlive a parent that is ended alone.
       detached: true,
       cwd: home,
       env: {
-        // Without this every part dies, and the parent serves nothing.
-        PATH: `${path.join(environment, 'bin')}:${process.env['PATH'] ?? ''}`,
+        PATH: process.env['PATH'],
         HOME: home,
-        ...settings({ home, passwords, dagsFolder: options.dagsFolder, url: `http://127.0.0.1:${port}`, port }),
+        NO_PROXY: '*',
+        AIRFLOW_ENVIRONMENT: environment,
+        AIRFLOW_PASSWORD: password,
+        AIRFLOW__API__PORT: String(port),
+        AIRFLOW__CORE__DAGS_FOLDER: dags,
+        ...settings,
       },
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();
-    const server = new AirflowServer(child, { port, password, home, isTemporary: options.home === undefined });
+    const server = new AirflowServer(child, { port, password, home });
     try {
-      await server.#ready(options.dagsFolder);
+      await server.#ready(dags);
       return server;
     } catch (error) {
       const said = (await readFile(path.join(home, 'standalone.log'), 'utf8')).slice(-4_000);
@@ -79,11 +79,10 @@ export class AirflowServer implements AsyncDisposable {
     }
   }
 
-  private constructor(child: ChildProcess, at: { port: number; password: string; home: string; isTemporary: boolean }) {
+  private constructor(child: ChildProcess, at: { port: number; password: string; home: string }) {
     this.url = `http://127.0.0.1:${at.port}`;
     this.password = at.password;
     this.#home = at.home;
-    this.#isTemporary = at.isTemporary;
     this.#child = child;
     process.once('exit', this.#endGroup);
   }
@@ -115,7 +114,7 @@ export class AirflowServer implements AsyncDisposable {
     this.#endGroup();
     await ended;
     process.off('exit', this.#endGroup);
-    if (this.#isTemporary) await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** It has nothing to save, and asked kindly it may take a quarter of a minute. */
@@ -147,37 +146,4 @@ export class AirflowServer implements AsyncDisposable {
     const known = (body as { dags: { dag_id: string }[] }).dags.map(({ dag_id: dagId }) => dagId);
     return dagIds.every((dagId) => known.includes(dagId));
   }
-}
-
-interface Surroundings {
-  home: string;
-  passwords: string;
-  dagsFolder: string;
-  url: string;
-  port: number;
-}
-
-function settings({ home, passwords, dagsFolder, url, port }: Surroundings): Record<string, string> {
-  return {
-    AIRFLOW_HOME: home,
-    AIRFLOW__CORE__DAGS_FOLDER: dagsFolder,
-    AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
-    AIRFLOW__CORE__EXECUTOR: 'LocalExecutor',
-    AIRFLOW__CORE__PARALLELISM: '4',
-    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: 'service:admin,viewer:viewer',
-    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: passwords,
-    AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`,
-    AIRFLOW__API__HOST: '127.0.0.1',
-    AIRFLOW__API__PORT: String(port),
-    AIRFLOW__API__BASE_URL: url,
-    AIRFLOW__API__WORKERS: '1',
-    AIRFLOW__API__SECRET_KEY: randomBytes(16).toString('hex'),
-    AIRFLOW__API_AUTH__JWT_SECRET: randomBytes(32).toString('hex'),
-    AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS: 'False',
-    AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '10',
-    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: 'False',
-    // Bytecode would land beside the DAGs, in the work tree.
-    PYTHONDONTWRITEBYTECODE: '1',
-    NO_PROXY: '*',
-  };
 }

@@ -60,11 +60,15 @@ export class AirflowClient {
     return this.#find(dagRun, runPath(dagId, runId), signal);
   }
 
-  /** Undefined when Airflow has a run of that id. */
-  trigger(dagId: string, runId: string, conf: JsonObject, signal: AbortSignal): Promise<DagRun | undefined> {
+  /**
+   * Undefined when Airflow has a run of that id. Cannot be aborted once it is on its way: whoever cancels looks for what
+   * to stop after this ended, and would not see a run that Airflow is still making.
+   */
+  trigger(dagId: string, runId: string, conf: JsonObject): Promise<DagRun | undefined> {
     // Runs of one DAG with the same logical date exclude each other; without one they do not.
     const body = { dag_run_id: runId, logical_date: null, conf };
-    return this.#call(dagRun, { method: 'POST', path: runsPath(dagId), body, expected: [409] }, signal);
+    const unaborted = new AbortController().signal;
+    return this.#call(dagRun, { method: 'POST', path: runsPath(dagId), body, expected: [409] }, unaborted);
   }
 
   /** Ends a run: its tasks are killed. */

@@ -36,7 +36,8 @@ export async function findOrSubmit(
   if (standing !== undefined) return adopted(client, dagId, standing.run, conf, log);
 
   await checkDag(client, dagId, signal);
-  const submitted = await client.trigger(dagId, runId, conf, signal);
+  signal.throwIfAborted();
+  const submitted = await client.trigger(dagId, runId, conf);
   if (submitted !== undefined) {
     log('info', `Submitted to Airflow: run ${runId} of ${dagId}, ${client.link(dagId, runId)}`);
     return submitted;

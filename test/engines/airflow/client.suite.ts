@@ -1,12 +1,13 @@
 /** The client alone, against the real Airflow: what it is told, and what it makes of it. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { AirflowClient } from '../../../src/engines/airflow/airflow-client.ts';
 import { findOrSubmit, stopRuns } from '../../../src/engines/airflow/dag-runs.ts';
 import { runDag } from '../../../src/engines/airflow/run-dag.ts';
 import type { EngineContext } from '../../../src/engines/dataset.ts';
 import { poll } from '../../../src/engines/poll.ts';
-import type { Subject } from './subject.ts';
+import { type Subject, TOKEN_LIFE_S } from './subject.ts';
 
 const { signal } = new AbortController();
 const context: EngineContext = { signal, log: () => undefined, progress: () => undefined };
@@ -49,8 +50,24 @@ export function clientSuite(subject: () => Subject): void {
       });
     });
 
+    test('when its token has expired, obtains another one', async () => {
+      const { proxy, airflow } = subject();
+      const viaProxy = new AirflowClient({ url: proxy.url, username: airflow.username, password: airflow.password });
+      proxy.answered.length = 0;
+      expect(await viaProxy.dag('moody', signal)).toEqual({ is_paused: false });
+      await sleep(1_000 * (TOKEN_LIFE_S + 1));
+      expect(await viaProxy.dag('moody', signal)).toEqual({ is_paused: false });
+      expect(proxy.answered.map(({ request, answer }) => [request.path, answer.status])).toEqual([
+        ['/auth/token', 201],
+        ['/api/v2/dags/moody', 200],
+        ['/api/v2/dags/moody', 401],
+        ['/auth/token', 201],
+        ['/api/v2/dags/moody', 200],
+      ]);
+    });
+
     test.each([
-      ['expired or unknown', 'eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJhIn0.c2ln'],
+      ['unknown', 'eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJhIn0.c2ln'],
       ['no token at all', 'nonsense'],
     ])('when its token is %s to Airflow, obtains another one', async (_, token) => {
       const { proxy } = subject();
@@ -81,6 +98,38 @@ export function clientSuite(subject: () => Subject): void {
         message: `Airflow has a run ${first.dag_run_id} of endless with another conf than this step's`,
       });
       await client().markFailed('endless', first.dag_run_id, 'the test is over', signal);
+    });
+
+    test.each([
+      ['the same conf', { journal: '/dev/null' }, undefined],
+      ['another conf', { journal: '/dev/zero' }, 'ValidationError'],
+    ])('when somebody was quicker by a moment, with %s, finds that run by the refusal', async (_, conf, refused) => {
+      const { proxy, airflow } = subject();
+      const viaProxy = new AirflowClient({ url: proxy.url, username: airflow.username, password: airflow.password });
+      const request = { dagId: 'endless', prefix: prefix(), confOf: confOf({ journal: '/dev/null' }) };
+      const runId = `${request.prefix}1`;
+      proxy.hooks = {
+        onRequest: async ({ method, path }) => {
+          if (method === 'POST' && path.endsWith('/dagRuns')) await client().trigger('endless', runId, conf);
+          return undefined;
+        },
+      };
+      proxy.answered.length = 0;
+      const found = findOrSubmit(viaProxy, request, context);
+      if (refused === undefined) expect(await found).toMatchObject({ dag_run_id: runId });
+      else await expect(found).rejects.toMatchObject({ type: refused });
+      expect(proxy.answered.map(({ answer }) => answer.status)).toContain(409);
+      expect(await client().runsOf('endless', request.prefix, signal)).toHaveLength(1);
+      await client().markFailed('endless', runId, 'the test is over', signal);
+    });
+
+    test('when a task is not in the DAG, has nothing that it returned', async () => {
+      const { dag_run_id: runId } = await findOrSubmit(
+        client(),
+        { dagId: 'moody', prefix: prefix(), confOf: confOf({ mood: '/' }) },
+        context,
+      );
+      expect(await client().returned('moody', runId, 'nobody', signal)).toBeUndefined();
     });
 
     test('when eight submit at once, all get the same one run', async () => {

@@ -4,11 +4,24 @@ import type { AirflowServer } from '../../support/airflow-server.ts';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
 import type { Service } from '../../support/service.ts';
 
+/** Short, so that each run outlives some. */
+export const TOKEN_LIFE_S = 5;
+
 /** The whole service, a real Airflow, and between them a proxy that does what a test wants. */
 export interface Subject {
   airflow: AirflowServer;
   proxy: KillingProxy;
   service: Service;
+}
+
+/** What the service is told of Airflow: that it is where the proxy is. */
+export function environmentOf(airflow: AirflowServer, proxy: KillingProxy): Record<string, string> {
+  return {
+    AIRFLOW_URL: proxy.url,
+    AIRFLOW_USERNAME: airflow.username,
+    AIRFLOW_PASSWORD: airflow.password,
+    HEARTBEAT_TIMEOUT: '3s',
+  };
 }
 
 export interface StartedRun {
