@@ -21,6 +21,8 @@ export type InputType = PrimitiveType | { list: InputType } | { struct: InputCol
 export interface InputColumn {
   name: string;
   type: InputType;
+  /** No row has a value in it, so that its type says nothing. */
+  valueless?: true;
 }
 
 const PRIMITIVES: Partial<Record<DuckDBTypeId, PrimitiveType>> = {

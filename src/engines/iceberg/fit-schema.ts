@@ -108,6 +108,11 @@ class Fit {
       if (field.required) this.#conflict(here, `is required by the table and not in the rows`);
       return field;
     }
+    if (column.valueless === true) {
+      // Refuses what cannot be written, as for every other column; a NULL fits whatever else there is.
+      duckDbTypeOf(field.type);
+      return field;
+    }
     const type = this.#type(field.type, column.type, here, depth + 1);
     return type === field.type ? field : { ...field, type };
   }
@@ -120,6 +125,8 @@ class Fit {
       this.#conflict(here, `differs from the table's ${twin.name} only in case`);
       return [];
     }
+    // Added with the first rows that tell its type.
+    if (this.#evolving && column.valueless === true) return [];
     if (!this.#evolving) {
       this.#conflict(here, 'is not in the table (schema_evolution: add_columns would add it)');
       return [];

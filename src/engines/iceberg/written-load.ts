@@ -4,6 +4,7 @@ import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { quoteIdentifier } from '../duckdb/quote.ts';
+import { NO_TYPE, withoutValuelessTypes } from '../duckdb/valueless-columns.ts';
 import type { DataFile } from './data-file.ts';
 import { duckDbTypeOf, inputTypeOf, type InputColumn } from './duckdb-types.ts';
 import type { LoadPlan } from './load-plan.ts';
@@ -22,11 +23,14 @@ export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal
     await session.run(nothing);
     const result = await session.connection.run(nothing);
     const types = result.columnTypes();
-    return result.columnNames().map((name, at): InputColumn => {
+    const columns = result.columnNames().map((name, at): InputColumn => {
       const type = types[at];
       if (type === undefined) throw new TypeError(`DuckDB told no type for ${name}`);
       return { name, type: inputTypeOf(type, name) };
     });
+    const described = columns.map(({ name }, at) => ({ name, type: String(types[at]) }));
+    const typed = await withoutValuelessTypes(session, input, described);
+    return columns.map((column, at) => (typed[at]?.type === NO_TYPE ? { ...column, valueless: true } : column));
   });
 }
 

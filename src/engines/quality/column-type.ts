@@ -1,3 +1,5 @@
+import { NO_TYPE } from '../duckdb/valueless-columns.ts';
+
 /**
  * Types as people write them in a `schema` check, and as DuckDB names them: which of the two mean the same, and what a
  * column of a type can be compared with.
@@ -70,18 +72,23 @@ export function canonicalType(written: string): string | undefined {
   return canonical === 'DECIMAL' && precision !== undefined ? `DECIMAL${precision.replaceAll(' ', '')}` : canonical;
 }
 
-/** Whether a column of type `actual` is what `expected` asks for; a decimal without precision accepts every decimal. */
+/**
+ * Whether a column of type `actual` is what `expected` asks for: a decimal without precision accepts every decimal, and a
+ * column without any value is whatever is expected.
+ */
 export function sameType(actual: string, expected: string): boolean {
+  if (actual === NO_TYPE) return true;
   const wanted = canonicalType(expected);
   const found = canonicalType(actual);
   if (wanted === 'DECIMAL') return found !== undefined && /^DECIMAL(\(\d+,\d+\))?$/.test(found);
   return wanted !== undefined && wanted === found;
 }
 
-export type ColumnKind = 'integer' | 'float' | 'decimal' | 'text' | 'instant' | 'time' | 'boolean' | 'other';
+export type ColumnKind = 'integer' | 'float' | 'decimal' | 'text' | 'instant' | 'time' | 'boolean' | 'none' | 'other';
 
-/** What values a column of this DuckDB type can be compared with. */
+/** What values a column of this DuckDB type can be compared with; `none`: it has no value, so with any. */
 export function kindOfType(type: string): ColumnKind {
+  if (type === NO_TYPE) return 'none';
   if (INTEGERS.test(type)) return 'integer';
   if (type === 'DOUBLE' || type === 'FLOAT') return 'float';
   if (type.startsWith('DECIMAL(') && !type.endsWith(']')) return 'decimal';

@@ -34,6 +34,7 @@ const WANTED: Readonly<Record<Column['kind'], string>> = {
   instant: 'a date or timestamp in ISO 8601, as text',
   time: 'a time such as 06:30:00, as text',
   boolean: 'true or false',
+  none: 'any value',
   other: 'a column of numbers, text, dates or booleans',
 };
 
@@ -43,6 +44,8 @@ function comparandType(column: Column, value: Scalar): string | undefined {
     case 'float':
     case 'decimal':
       return numberType(column, value);
+    case 'none':
+      return 'VARCHAR';
     case 'text':
       return typeof value === 'string' ? 'VARCHAR' : undefined;
     case 'instant':

@@ -46,8 +46,13 @@ export function planRange(scope: CheckScope, check: Check<'range'>): PlanParts {
 /** The pattern (RE2) may match anywhere in the text; anchors make it match the whole. */
 export function planRegex(scope: CheckScope, check: Check<'regex'>): PlanParts {
   const column = scope.column(check.source, check.column, 'column');
-  if (column.kind !== 'text') throw scope.fault('column', `${column.name} is ${column.type}; expected a text column`);
-  const text = column.type === 'VARCHAR' ? sqlName(column.name) : `CAST(${sqlName(column.name)} AS VARCHAR)`;
+  if (column.kind !== 'text' && column.kind !== 'none') {
+    throw scope.fault('column', `${column.name} is ${column.type}; expected a text column`);
+  }
+  const text =
+    column.type === 'VARCHAR' || column.kind === 'none'
+      ? sqlName(column.name)
+      : `CAST(${sqlName(column.name)} AS VARCHAR)`;
   const pattern = scope.bind(check.pattern);
   const message = `${check.pattern} is no regular expression (RE2 syntax)`;
   scope.probes.push({ sql: `regexp_matches('', ${pattern}) IS NULL`, field: 'pattern', message });

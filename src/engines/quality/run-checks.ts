@@ -4,6 +4,7 @@ import type { QualityCheck } from '../../schemas/definition.ts';
 import type { ParameterValue } from '../../schemas/parameters.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { withoutValuelessTypes } from '../duckdb/valueless-columns.ts';
 import { type Answer, answerChecks, rowsOfCheck } from './answer-checks.ts';
 import { type CheckPlan, checkFault, type InputColumns, sqlName } from './check-plan.ts';
 import { toJsonRow } from './json-value.ts';
@@ -37,7 +38,7 @@ export async function runChecks(
   const now = new Date();
   if (checks.length === 0) return composeReport([], minScore, now);
   return engine.withSession({ signal: context.signal, inputs }, async (session) => {
-    const columns = await describeInputs(session, Object.keys(inputs));
+    const columns = await describeInputs(session, inputs);
     const plans: ReadyCheck[] = [];
     for (const [index, check] of checks.entries()) {
       const plan = await planCheck(check, index, { inputs: columns, parameters, now });
@@ -56,14 +57,12 @@ export async function runChecks(
   });
 }
 
-async function describeInputs(session: DuckDbSession, names: readonly string[]): Promise<InputColumns> {
+async function describeInputs(session: DuckDbSession, inputs: ChecksRequest['inputs']): Promise<InputColumns> {
   const columns = new Map<string, { name: string; type: string }[]>();
-  for (const name of names) {
+  for (const [name, dataset] of Object.entries(inputs)) {
     const rows = await session.rows(`DESCRIBE SELECT * FROM ${sqlName(name)}`);
-    columns.set(
-      name,
-      rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) })),
-    );
+    const described = rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }));
+    columns.set(name, await withoutValuelessTypes(session, dataset, described));
   }
   return columns;
 }

@@ -37,14 +37,17 @@ export function planReferential(scope: CheckScope, check: Check<'referential'>):
   const target = check.references.slice(0, dot);
   scope.columnsOf(target, 'references');
   const referenced = scope.column(target, check.references.slice(dot + 1), 'references');
-  if (family(column) !== family(referenced)) {
+  const typeless = column.kind === 'none' || referenced.kind === 'none';
+  if (!typeless && family(column) !== family(referenced)) {
     throw scope.fault(
       'references',
       `${column.name} is ${column.type} and ${check.references} is ${referenced.type}; they cannot be compared`,
     );
   }
-  const value = `s.${sqlName(column.name)}`;
-  const orphans = `FROM ${sqlName(check.source)} s ANTI JOIN (SELECT DISTINCT ${sqlName(referenced.name)} AS target FROM ${sqlName(target)}) r ON ${value} = r.target WHERE ${value} IS NOT NULL`;
+  // Without a value on one side nothing is compared, but the two still need one type.
+  const comparable = (sql: string) => (typeless ? `CAST(${sql} AS VARCHAR)` : sql);
+  const value = comparable(`s.${sqlName(column.name)}`);
+  const orphans = `FROM ${sqlName(check.source)} s ANTI JOIN (SELECT DISTINCT ${comparable(sqlName(referenced.name))} AS target FROM ${sqlName(target)}) r ON ${value} = r.target WHERE ${value} IS NOT NULL`;
   return {
     expected: { references: check.references },
     query: { kind: 'own', sql: `SELECT count(*) AS failing, count(DISTINCT ${value}) AS missing ${orphans}` },
@@ -73,6 +76,7 @@ function family(column: Column): string {
       return column.type === 'UUID' ? column.type : column.kind;
     case 'time':
     case 'boolean':
+    case 'none':
     case 'other':
       return column.type;
   }

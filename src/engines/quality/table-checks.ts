@@ -29,11 +29,11 @@ export function planRowCount(scope: CheckScope, check: Check<'row_count'>): Plan
 /** A table without a newest value is not fresh. A date or timestamp without zone counts as UTC. */
 export function planFreshness(scope: CheckScope, check: Check<'freshness'>, now: Date): PlanParts {
   const column = scope.column(check.source, check.column, 'column');
-  if (column.kind !== 'instant') {
+  if (column.kind !== 'instant' && column.kind !== 'none') {
     throw scope.fault('column', `${column.name} is ${column.type}; expected a date or a timestamp`);
   }
   const maxAgeMs = durationMs(check.max_age);
-  const latest = `max(${sqlName(column.name)})`;
+  const latest = column.kind === 'none' ? 'NULL' : `max(${sqlName(column.name)})`;
   const newest = column.type.includes('WITH TIME ZONE') ? latest : `CAST(${latest} AS TIMESTAMP)`;
   return {
     expected: { maxAge: check.max_age },
@@ -76,7 +76,9 @@ export function planSchema(scope: CheckScope, check: Check<'schema'>): PlanParts
     query: { kind: 'shared', aggregates: {} },
     judge: () => ({
       passed: wrong.length === 0,
-      observed: { columns: Object.fromEntries(found.map((column) => [column.name, column.type])) },
+      observed: {
+        columns: Object.fromEntries(found.map(({ name, type, kind }) => [name, kind === 'none' ? 'NULL' : type])),
+      },
       failingRows: 0,
       message: list.join('; '),
     }),

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors.ts';
 import type { PostgresSink } from '../../schemas/definition.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { withoutValuelessTypes } from '../duckdb/valueless-columns.ts';
 import { isPostgresUrl } from '../postgres/connection-url.ts';
 import { withPostgres } from '../postgres/with-postgres.ts';
 import { copyRows } from './copy-rows.ts';
@@ -56,8 +57,9 @@ export async function loadToPostgres(
   // DuckDB first: the transaction must not stand open while this waits for memory.
   return engine.withSession({ signal, inputs: { input } }, (session) =>
     withPostgres({ url: connectionUrl, signal, settings: SETTINGS }, async (client) => {
-      const described = await session.describe('SELECT * FROM input');
-      const keys = request.mode === 'merge' ? keysOf(request.mergeKeys, described.columns) : [];
+      const { columns: described } = await session.describe('SELECT * FROM input');
+      const rowColumns = await withoutValuelessTypes(session, input, described);
+      const keys = request.mode === 'merge' ? keysOf(request.mergeKeys, rowColumns) : [];
       const table = await locateTable(client, request.table);
       await ensureLedger(client, table);
       await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
@@ -66,7 +68,7 @@ export async function loadToPostgres(
         context.log('info', `${loadName} was loaded by an earlier attempt`);
         return { ...earlier, alreadyCommitted: true };
       }
-      const columns = await prepareTable(client, table, described.columns);
+      const columns = await prepareTable(client, table, rowColumns);
       const load = { session, client, table, columns, keys, rows: input.rows, context };
       const loaded = await WRITE[request.mode](load);
       await recordLoad(client, table, loadName, loaded);

@@ -1,3 +1,5 @@
+import { NO_TYPE } from '../duckdb/valueless-columns.ts';
+
 /** How DuckDB's types stand to PostgreSQL's: which a new column gets, which an existing one takes, and in what text. */
 
 /** A column of an existing table, as its catalog describes it. */
@@ -38,6 +40,7 @@ const SCALARS: Readonly<Record<string, string>> = {
   'TIMESTAMP WITH TIME ZONE': 'timestamptz',
   BLOB: 'bytea',
   JSON: 'jsonb',
+  [NO_TYPE]: 'text',
   INTERVAL: 'interval',
   BIT: 'text',
 };
@@ -60,6 +63,7 @@ function scalarType(type: string): string | undefined {
 
 /** Whether values of DuckDB's type go into the column without changing what they mean; a value may still be too large. */
 export function fits(type: string, target: TargetType): boolean {
+  if (type === NO_TYPE) return true;
   const isText = target.category === 'S';
   const isJson = target.name === 'json' || target.name === 'jsonb';
   if (type === 'VARCHAR' || isEnum(type))

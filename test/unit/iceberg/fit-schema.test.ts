@@ -56,6 +56,14 @@ describe('the schema of a new table', () => {
 });
 
 describe('rows', () => {
+  it('when a column of them has no value at all, fit any type, and add no column', () => {
+    const nothing = (name: string): InputColumn => ({ name, type: 'string', valueless: true });
+    const rows = [ID, nothing('price'), nothing('tags'), nothing('place')];
+    expect(fitSchema(table, rows, 'none')).toEqual({ schema: TABLE, lastColumnId: 8, changed: false });
+    expect(fitSchema(table, [...rows, nothing('more')], 'add_columns').changed).toBe(false);
+    expect(() => fitSchema(table, [...rows, nothing('more')], 'none')).toThrow(/more is not in the table/);
+  });
+
   it('when columns are in another order, narrower or missing, fit a table as it is', () => {
     const fitted = fitSchema(table, [{ name: 'price', type: 'decimal(5, 2)' }, ID], 'none');
     expect(fitted).toEqual({ schema: TABLE, lastColumnId: 8, changed: false });

@@ -198,6 +198,18 @@ describe('exactly once', () => {
     expect(await ledgerOf('once/out')).toEqual([{ rows: '2', table_name: 'once' }]);
   });
 
+  test('a column without any value, when the table has another type there, fits it', async () => {
+    await admin.query(
+      'CREATE TABLE typed (id integer, n numeric, at timestamptz, ok boolean, tags integer[], j jsonb)',
+    );
+    const nothing = ['n', 'at', 'ok', 'tags', 'j'].map((name) => `NULL::VARCHAR AS ${name}`).join(', ');
+    expect(await load('typed', `SELECT 1 AS id, ${nothing}`)).toMatchObject({ rows: 1 });
+    expect(await query('SELECT * FROM typed')).toEqual([{ id: 1, n: null, at: null, ok: null, tags: null, j: null }]);
+    await expect(load('typed', "SELECT 1 AS id, 'x' AS n")).rejects.toMatchObject({ type: 'SchemaConflictError' });
+    await load('typeless', 'SELECT 1 AS id, NULL::VARCHAR AS v');
+    await load('typeless', "SELECT 2 AS id, 'x' AS v");
+  });
+
   test('loads, when they are looked for by name, are found in the table that has them', async () => {
     await load('searched', 'SELECT 1 AS id', { loadName: 'searched/out' });
     await load('searched_too', 'SELECT 1 AS id', { loadName: 'searched/too' });
