@@ -3,6 +3,8 @@ import { access } from 'node:fs/promises';
 import { parseTableIdentifier, type IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { findLoad } from '../engines/iceberg/load-ledger.ts';
 import { withPostgres } from '../engines/postgres/with-postgres.ts';
+import type { S3Access } from '../engines/s3/s3-access.ts';
+import { isS3Uri, parseS3Uri } from '../engines/s3/s3-address.ts';
 import { findLoads } from '../engines/sinks/postgres-ledger.ts';
 import { locateTable } from '../engines/sinks/postgres-table.ts';
 import { type FileRoots, resolveWritablePath } from '../engines/sources/file-roots.ts';
@@ -15,6 +17,7 @@ export interface CommittedLoadsDependencies {
   catalog: IcebergCatalog;
   secrets: SecretResolver;
   roots: FileRoots;
+  s3: S3Access | undefined;
   loadRun: RunLoader;
 }
 
@@ -51,7 +54,7 @@ export async function committedLoads(
  * `${run_id}` or another parameter). A file has no ledger: one that was recorded counts, and one that is there does.
  */
 export async function filesBeside(
-  { roots, loadRun }: CommittedLoadsDependencies,
+  { roots, s3, loadRun }: CommittedLoadsDependencies,
   run: LoadedRun,
   begun: readonly BegunLoad[],
 ): Promise<BegunLoad[]> {
@@ -61,7 +64,7 @@ export async function filesBeside(
     if (own === undefined) continue;
     const other = fileSinkOf(await loadRun(load.executionId), load);
     if (other === undefined || other.path === own.path) continue;
-    if (load.status === 'COMPLETED' || (await isThere(other.path, roots))) beside.push(load);
+    if (load.status === 'COMPLETED' || (await isThere(other.path, roots, s3))) beside.push(load);
   }
   return beside;
 }
@@ -85,7 +88,9 @@ function fileSinkOf({ document }: LoadedRun, { step }: BegunLoad): FileSink | un
   return sink?.type === 'file' ? sink : undefined;
 }
 
-async function isThere(path: string, roots: FileRoots): Promise<boolean> {
+async function isThere(path: string, roots: FileRoots, s3: S3Access | undefined): Promise<boolean> {
+  // What S3 cannot say now is no answer: the step is tried again.
+  if (isS3Uri(path)) return (await s3?.objects.head(parseS3Uri(path))) !== undefined;
   try {
     await access((await resolveWritablePath(path, roots)).path);
     return true;

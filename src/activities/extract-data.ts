@@ -8,7 +8,7 @@ import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { extractFile } from '../engines/sources/file-source.ts';
 import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
-import type { S3Objects } from '../engines/s3/s3-objects.ts';
+import type { S3Access } from '../engines/s3/s3-access.ts';
 import { EngineError } from '../errors.ts';
 import type { ApiSource } from '../schemas/api-source.ts';
 import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
@@ -22,7 +22,7 @@ export interface ExtractDependencies extends StepDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
   roots: FileRoots;
-  s3: S3Objects | undefined;
+  s3: S3Access | undefined;
   secrets: SecretResolver;
   egress: EgressGuard;
 }

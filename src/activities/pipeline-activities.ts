@@ -5,7 +5,7 @@ import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { EgressGuard } from '../engines/egress-guard.ts';
 import type { Flink } from '../engines/flink/run-job.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
-import type { S3Objects } from '../engines/s3/s3-objects.ts';
+import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import type { SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import type { QualityResult, StepInput, StepResult } from '../workflows/messages.ts';
@@ -43,7 +43,7 @@ export interface PipelineDependencies extends StepDependencies {
   catalog: IcebergCatalog;
   roots: FileRoots;
   /** Undefined while neither S3_ENDPOINT nor AWS_REGION is set. */
-  s3: S3Objects | undefined;
+  s3: S3Access | undefined;
   secrets: SecretResolver;
   egress: EgressGuard;
   airflow: AirflowClient | undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { isS3Uri } from '../engines/s3/s3-address.ts';
-import type { S3Objects } from '../engines/s3/s3-objects.ts';
+import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
@@ -37,7 +37,7 @@ export interface Foundations {
   staging: Staging;
   roots: FileRoots;
   /** Undefined while neither S3_ENDPOINT nor AWS_REGION is set. */
-  s3: S3Objects | undefined;
+  s3: S3Access | undefined;
   launcher: RunLauncher;
   closer: RunCloser;
 }
@@ -83,8 +83,7 @@ export async function layFoundations(
   const metrics = createMetrics();
   const temporal = createTemporalCalls(connection.connection, connection.client);
   const { fileRoots } = config;
-  const s3 = await connectS3(config.s3);
-  cleanup.add(() => s3?.close());
+  const s3 = await connectS3(config.s3, dataDir, cleanup);
   return {
     config,
     logger,

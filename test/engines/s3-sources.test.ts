@@ -1,10 +1,12 @@
 /** `file` sources on S3, on a real S3 gateway. */
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dataset } from '../../src/engines/dataset.ts';
 import type { S3Objects } from '../../src/engines/s3/s3-objects.ts';
+import { Scratch } from '../../src/engines/scratch.ts';
 import { extractFile } from '../../src/engines/sources/file-source.ts';
 import type { FileSource } from '../../src/schemas/definition.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
@@ -13,6 +15,7 @@ import { S3Gateway, SECRET_ACCESS_KEY } from '../support/s3-gateway.ts';
 let gateway: S3Gateway;
 let fixture: EngineFixture;
 let s3: S3Objects;
+let scratch: Scratch;
 /** The folders of attempts. */
 const outputs: string[] = [];
 
@@ -20,6 +23,7 @@ beforeAll(async () => {
   gateway = await S3Gateway.start();
   fixture = await EngineFixture.create();
   s3 = gateway.open();
+  scratch = new Scratch(join(fixture.folder, 'scratch'));
 });
 afterAll(async () => {
   s3.close();
@@ -40,7 +44,7 @@ async function extract(path: string, extraction: Extraction = {}): Promise<Datas
   const source: FileSource = { type: 'file', path, format, ...(options === undefined ? {} : { options }) };
   const outputFolder = await fixture.outputFolder();
   outputs.push(outputFolder);
-  const request = { source, roots: { roots, base: fixture.folder }, s3: through, outputFolder };
+  const request = { source, roots: { roots, base: fixture.folder }, s3: { objects: through, scratch }, outputFolder };
   return extractFile(fixture.engine, request, fixture.contextOf(signal));
 }
 

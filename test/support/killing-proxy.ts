@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import {
   createServer,
   request as httpRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type Server,
   type ServerResponse,
@@ -19,12 +20,16 @@ export interface ProxiedRequest {
   path: string;
   headers: IncomingMessage['headers'];
   body: string;
+  /** The same as bytes. */
+  raw?: Buffer;
 }
 
 export interface ProxiedAnswer {
   status: number;
   body: string;
-  headers?: Record<string, string>;
+  headers?: IncomingHttpHeaders;
+  /** The body as bytes, where it is passed on exactly. */
+  raw?: Buffer;
 }
 
 /** Nothing: it goes on its way. `cut`: the connection ends without an answer. Or another answer. */
@@ -42,18 +47,23 @@ export class KillingProxy implements AsyncDisposable {
   /** What the engine has answered so far. */
   readonly answered: { request: ProxiedRequest; answer: ProxiedAnswer }[] = [];
   readonly #target: URL;
+  readonly #manner: 'readable' | 'exact';
   readonly #server: Server;
 
-  /** @param target where the engine is, `http://127.0.0.1:port` */
-  static async start(target: string): Promise<KillingProxy> {
-    const proxy = new KillingProxy(new URL(target));
+  /**
+   * @param target where the engine is, `http://127.0.0.1:port`
+   * @param manner `exact`: headers and bodies go both ways as they are, since the caller may have signed them
+   */
+  static async start(target: string, manner: 'readable' | 'exact' = 'readable'): Promise<KillingProxy> {
+    const proxy = new KillingProxy(new URL(target), manner);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
 
-  private constructor(target: URL) {
+  private constructor(target: URL, manner: 'readable' | 'exact') {
     this.#target = target;
+    this.#manner = manner;
     this.#server = createServer((incoming, outgoing) => {
       void this.#pass(incoming, outgoing).catch(() => {
         outgoing.destroy();
@@ -72,8 +82,9 @@ export class KillingProxy implements AsyncDisposable {
   }
 
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const body = (await buffer(incoming)).toString();
-    const request = { method: incoming.method ?? '', path: incoming.url ?? '', headers: incoming.headers, body };
+    const raw = await buffer(incoming);
+    const { method = '', url: path = '', headers } = incoming;
+    const request = { method, path, headers, body: raw.toString(), raw };
     const early = await this.hooks.onRequest?.(request);
     if (early !== undefined) {
       give(early, outgoing);
@@ -85,17 +96,21 @@ export class KillingProxy implements AsyncDisposable {
     give(late ?? answer, outgoing);
   }
 
-  async #forward({ method, path, headers, body }: ProxiedRequest): Promise<ProxiedAnswer | 'cut'> {
+  async #forward({ method, path, headers, body, raw }: ProxiedRequest): Promise<ProxiedAnswer | 'cut'> {
     try {
       const { hostname, port } = this.#target;
-      const seen = { ...headers, host: this.#target.host, 'accept-encoding': 'identity' }; // Hooks read the answers.
-      const forwarded = httpRequest({ hostname, port, method, path, headers: seen });
-      forwarded.end(body);
+      const exact = this.#manner === 'exact';
+      const readable = { ...headers, host: this.#target.host, 'accept-encoding': 'identity' }; // Hooks read the answers.
+      const forwarded = httpRequest({ hostname, port, method, path, headers: exact ? headers : readable });
+      forwarded.end(exact ? raw : body);
       const [response] = (await once(forwarded, 'response')) as [IncomingMessage];
       const type = response.headers['content-type'];
+      const answered = await buffer(response);
+      const status = response.statusCode ?? 0;
+      if (exact) return { status, body: answered.toString(), raw: answered, headers: endToEnd(response.headers) };
       return {
-        status: response.statusCode ?? 0,
-        body: (await buffer(response)).toString(),
+        status,
+        body: answered.toString(),
         ...(type !== undefined && { headers: { 'content-type': type } }),
       };
     } catch {
@@ -107,5 +122,11 @@ export class KillingProxy implements AsyncDisposable {
 
 function give(reaction: 'cut' | ProxiedAnswer, outgoing: ServerResponse): void {
   if (reaction === 'cut') outgoing.destroy();
-  else outgoing.writeHead(reaction.status, reaction.headers).end(reaction.body);
+  else outgoing.writeHead(reaction.status, reaction.headers).end(reaction.raw ?? reaction.body);
+}
+
+/** Without what is of one connection only (RFC 9110, section 7.6.1). */
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const ofConnection = ['connection', 'keep-alive', 'transfer-encoding'];
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.includes(name)));
 }

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -46,6 +47,7 @@ const MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 3;
 /** Longer than a load may take: what is older was left by a process that was killed. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
+const ABORT_AGAIN_AFTER_MS = [0, 200, 1000];
 /** Names this one upload, so that a lost answer can be looked up. */
 const UPLOAD_KEY = 'pipeline-upload';
 
@@ -118,8 +120,7 @@ async function putInParts(client: S3Client, upload: OpenUpload, signal: AbortSig
     });
     return (await client.send(complete, until(signal))).ETag ?? '';
   } catch (error) {
-    // Parts of an upload that nobody completes are invisible, but paid for.
-    await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => undefined);
+    await abandonUpload(client, new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
     throw error;
   }
 }
@@ -166,6 +167,21 @@ async function readPart({ file, to }: OpenUpload, position: number, length: numb
     filled += bytesRead;
   }
   return part;
+}
+
+/**
+ * Parts of an upload that nobody completes are invisible, but paid for. A part that was still on its way may come after
+ * the first request, so it is made until S3 says that there is no such upload (Amazon S3 API, AbortMultipartUpload).
+ */
+async function abandonUpload(client: S3Client, abort: AbortMultipartUploadCommand): Promise<void> {
+  for (const waitMs of ABORT_AGAIN_AFTER_MS) {
+    await sleep(waitMs);
+    const gone = await client.send(abort).then(
+      () => false,
+      () => true,
+    );
+    if (gone) return;
+  }
 }
 
 /** Uploads of the same object that a killed process left. */

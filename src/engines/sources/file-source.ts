@@ -6,7 +6,7 @@ import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { measureDataset } from '../duckdb/measure-dataset.ts';
 import { isS3Uri } from '../s3/s3-address.ts';
-import type { S3Objects } from '../s3/s3-objects.ts';
+import type { S3Access } from '../s3/s3-access.ts';
 import { clearedOnFailure } from './cleared-on-failure.ts';
 import { csvOptions, findRaggedLine, withFullDetection } from './csv-reader.ts';
 import { readerCall, readerOptions, type ReaderOptions } from './file-options.ts';
@@ -21,7 +21,7 @@ export interface FileExtraction {
   source: FileSource;
   roots: FileRoots;
   /** Undefined while S3 is not configured. */
-  s3?: S3Objects | undefined;
+  s3?: S3Access | undefined;
   /** The attempt's own folder in staging: absolute, ends with `/`. */
   outputFolder: string;
   /** Only rows of this partition, when the source has its column. */
@@ -50,7 +50,7 @@ export async function extractFile(
     }
     const copies = `${await mkdtemp(join(outputFolder, 'copies-'))}/`;
     try {
-      const s3 = configured(request.s3);
+      const { objects: s3 } = configured(request.s3);
       const objects = await resolveObjects(source.path, s3, roots, context.signal);
       const files = await copyObjects(s3, objects, copies, context);
       return await extractLocal(engine, request, files, options, context);
@@ -92,7 +92,7 @@ async function extractLocal(
   return engine.withSession(session, read);
 }
 
-function configured(s3: S3Objects | undefined): S3Objects {
+function configured(s3: S3Access | undefined): S3Access {
   if (s3 !== undefined) return s3;
   throw new EngineError('UnavailableError', 'this worker has no S3_ENDPOINT and no AWS_REGION');
 }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FileLoad, writeFileSink, type WrittenFile } from '../../../src/engines/sinks/file-sink.ts';
+import { type FileLoad, writeFileSink } from '../../../src/engines/sinks/file-sink.ts';
+import type { WrittenFile } from '../../../src/engines/sinks/file-target.ts';
 import { extractFile } from '../../../src/engines/sources/file-source.ts';
 import { EngineFixture } from '../../support/engine-fixture.ts';
 
