@@ -27,19 +27,16 @@ export const BUILT_IN_ONLY: EngineAvailability = {
   s3: false,
 };
 
-/**
- * What the configuration names, of what this version can drive; `dbtFound`: whether the command is on this machine.
- *
- * Flink's client is there, but no test has driven it against a real cluster yet: no document may name it until one has.
- */
+/** What the configuration names, of what this version can drive; `dbtFound`: whether the command is on this machine. */
 export function engineAvailability(
-  { airflow, spark, s3 }: Config,
+  { airflow, spark, flink, s3 }: Config,
   { dbtFound }: { dbtFound: boolean },
 ): EngineAvailability {
   return {
     ...BUILT_IN_ONLY,
     spark: spark.restUrl !== undefined,
     airflow: airflow.url !== undefined,
+    flink: flink.sqlGatewayUrl !== undefined && flink.restUrl !== undefined,
     dbt: dbtFound,
     s3: s3.configured,
   };
@@ -50,8 +47,7 @@ const NOT_CONFIGURED = {
   spark: 'spark is not configured: SPARK_REST_URL names it',
   sparkCompute: 'spark is not configured as compute: this version has no jobs for it yet',
   airflow: 'airflow is not configured: AIRFLOW_URL names it',
-  flink:
-    'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL will name it, which this version cannot use yet',
+  flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL name it',
   dbt: 'dbt is not configured: DBT_COMMAND names no program on the PATH of the service',
   s3: 's3:// is not configured: S3_ENDPOINT names the service, or AWS_REGION the region of AWS; expected a local path',
 } as const satisfies Partial<Record<keyof EngineAvailability, string>>;

@@ -11,6 +11,8 @@ const FIRST_LOOK_MS = 100;
 const LONGEST_WAIT_MS = 1_000;
 /** Of one statement: declaring or submitting, never the job itself. */
 const STATEMENT_WITHIN_MS = 120_000;
+/** A submission that is on its way is awaited so long when nobody wants the job any more. */
+const SUBMISSION_ENDS_WITHIN_MS = 30_000;
 
 const session = z.object({ sessionHandle: z.string() });
 const operation = z.object({ operationHandle: z.string() });
@@ -25,7 +27,9 @@ export class SqlGateway {
   }
 
   /**
-   * Executes statements one after the other in a session of their own. The last one may submit a job, which goes on.
+   * Executes statements one after the other in a session of their own. The last one submits a job, which goes on. Once
+   * that is on its way, `signal` aborts it late: whoever cancels looks for what to stop after this ended, and would not
+   * see a job that Flink is still making.
    *
    * @throws EngineError `ValidationError`, with Flink's own words, for a statement that it does not take
    */
@@ -37,7 +41,9 @@ export class SqlGateway {
     const opened = await this.#post(session, 'v1/sessions', { properties }, signal);
     const path = `v1/sessions/${opened.sessionHandle}`;
     try {
-      for (const statement of statements) await this.#statement(path, statement, signal);
+      for (const statement of statements.slice(0, -1)) await this.#statement(path, statement, signal);
+      signal.throwIfAborted();
+      await this.#statement(path, statements.at(-1) ?? '', delayed(signal, SUBMISSION_ENDS_WITHIN_MS));
     } finally {
       // The gateway ends sessions that nobody uses by itself.
       const closing = { method: 'DELETE', path, expected: [404, 500] } as const;
@@ -88,14 +94,30 @@ export class SqlGateway {
   }
 }
 
+/** Aborts so long after another signal did. */
+function delayed(signal: AbortSignal, delayMs: number): AbortSignal {
+  const later = new AbortController();
+  const abort = (): void => {
+    setTimeout(() => {
+      later.abort(signal.reason);
+    }, delayMs).unref();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  return later.signal;
+}
+
 function answered<T>(answer: T | undefined): T {
   if (answer === undefined) throw new TypeError('no refusal was expected');
   return answer;
 }
 
-/** What cannot be submitted for now has another cause than SQL that Flink does not take. */
+/** What cannot be submitted for now has another cause than SQL that Flink does not take; so has a session that is gone. */
 function refusedStatement(message: string): EngineError {
   const away =
-    /Connection refused|TimeoutException|Could not connect|JobSubmissionException|RestClientException|Connect(?:ion)?Exception/;
-  return new EngineError(away.test(message) ? 'UnavailableError' : 'ValidationError', rootCause(message));
+    /Connection refused|TimeoutException|Could not connect|JobSubmissionException|RestClientException|Connect(?:ion)?Exception|Session '[^']*' does not exist|Can not find the submitted operation/;
+  // Whoever wrote the statement has no use for the path of the answer.
+  const told = rootCause(message.replace(/^.*? answered 500 to \S+ \S+: /s, ''));
+  return away.test(told)
+    ? new EngineError('UnavailableError', `Flink cannot execute a statement: ${told}`)
+    : new EngineError('ValidationError', `Flink refuses a statement: ${told}`);
 }
