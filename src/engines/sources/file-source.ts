@@ -14,6 +14,7 @@ import { takeByReference } from './file-reference.ts';
 import { type FileRoots, type ResolvedFile, resolveReadableFiles } from './file-roots.ts';
 import type { Interval } from './interval.ts';
 import { landParquet } from './land-parquet.ts';
+import { withExactIntegers } from './wide-integers.ts';
 import { isSniffFault, isWrongGuess, readFault } from './read-fault.ts';
 import { copyObjects, resolveObjects } from './s3-source-files.ts';
 
@@ -109,8 +110,16 @@ async function land(
     source.format === 'csv'
       ? await csvOptions(files, options)
       : { hive_partitioning: false, union_by_name: files.length > 1, ...options };
-  const write = (readWith: ReaderOptions) =>
+  const guessed = source.format === 'csv' && options['columns'] === undefined && options['all_varchar'] !== true;
+  const land = (readWith: ReaderOptions) =>
     landParquet(session, readerCall(`read_${source.format}`, paths, readWith), outputFolder, interval);
+  const write = async (readWith: ReaderOptions) => {
+    const dataset = await land(readWith);
+    const exact = guessed
+      ? await withExactIntegers(session, `${outputFolder}part-0.parquet`, paths, readWith)
+      : undefined;
+    return exact === undefined ? dataset : land(exact);
+  };
   try {
     return await write(settings).catch((error: unknown) => {
       if (!isWrongGuess(error)) throw error;

@@ -57,6 +57,28 @@ describe('csv', () => {
     expect(await fixture.rows(dataset, "SELECT name FROM data WHERE n = 'last'")).toEqual([{ name: 'y' }]);
   });
 
+  test('whole numbers, when they are wider than 64 bits, keep every digit', async () => {
+    const wide = await extract(
+      await file('wide.csv', 'a,b\n9223372036854775807,1.5\n-99999999999999999999,1e300\n,\n'),
+    );
+    expect(await fixture.types(wide)).toEqual({ a: 'DECIMAL(38,0)', b: 'DOUBLE' });
+    expect(await fixture.rows(wide)).toMatchObject([
+      { a: '9223372036854775807' },
+      { a: '-99999999999999999999' },
+      { a: null },
+    ]);
+    const late = await extract(await file('late.csv', `a\n${'1\n'.repeat(60_000)}9223372036854775808\n`));
+    expect(await fixture.rows(late, 'SELECT max(a)::VARCHAR AS a FROM data')).toEqual([{ a: '9223372036854775808' }]);
+    const tooWide = await file('too-wide.csv', `a\n1\n${'9'.repeat(39)}\n`);
+    await expect(extract(tooWide)).rejects.toMatchObject(fault(/column a holds whole numbers of more than 38 digits/));
+    expect((await extract(tooWide, 'csv', { types: { a: 'DOUBLE' } })).rows).toBe(2);
+    const [first, second] = [
+      await file('part-wide.csv', 'a\n99999999999999999999\n'),
+      await file('part-wide.csv', 'b\n1\n'),
+    ];
+    expect((await extract(`{${first},${second}}`)).rows).toBe(2);
+  });
+
   test('a file, when it is called .gz and is not, fails in words', async () => {
     const name = await file('plain.csv.gz', 'a,b\n1,x\n');
     await expect(extract(name)).rejects.toMatchObject(fault(/plain\.csv\.gz.*not gzip/));
