@@ -143,13 +143,17 @@ function head(
   };
 }
 
-/** Finished steps / all steps; steps that a stopped run never reached are not finished. */
+/** Finished steps / all steps. */
 export function progressOf(status: RunStatus, steps: readonly { status: string }[]): number {
   if (status === 'COMPLETED') return 1;
-  const finished = steps.filter(
-    (step) => step.status === 'COMPLETED' || (status === 'RUNNING' && step.status === 'SKIPPED'),
-  );
-  return steps.length === 0 ? 0 : Math.round((finished.length / steps.length) * 1000) / 1000;
+  return steps.length === 0 ? 0 : Math.round((finishedSteps(status, steps) / steps.length) * 1000) / 1000;
+}
+
+/** How many steps are finished; those that a stopped run never reached, or that failed, are not. */
+export function finishedSteps(status: RunStatus, steps: readonly { status: string }[]): number {
+  if (status === 'COMPLETED') return steps.length;
+  return steps.filter((step) => step.status === 'COMPLETED' || (status === 'RUNNING' && step.status === 'SKIPPED'))
+    .length;
 }
 
 function activityOf(step: StepView, pending: PendingActivity): WorkflowStatus['activities'][number] {

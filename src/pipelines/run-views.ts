@@ -3,7 +3,7 @@ import type { Execution, QualityReportAnswer, Step } from '../schemas/api-run-an
 import type { ParameterValue } from '../schemas/parameters.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { StepRow } from '../store/steps.ts';
-import { progressOf } from './run-status.ts';
+import { finishedSteps, progressOf } from './run-status.ts';
 
 const BUILT_IN = new Set(['run_id', 'scheduled_at', 'interval_start', 'interval_end']);
 
@@ -12,7 +12,6 @@ export function executionView(run: RunRow, steps: readonly StepRow[], now = new 
   const startedAt = run.startedAt ?? run.submittedAt;
   const parameters = run.parameters as Record<string, ParameterValue>;
   const progress = progressOf(status, steps);
-  const finished = steps.filter((step) => step.status !== 'PENDING' && step.status !== 'RUNNING');
   return {
     executionId: run.executionId,
     pipelineId: run.pipelineId,
@@ -33,7 +32,7 @@ export function executionView(run: RunRow, steps: readonly StepRow[], now = new 
       }),
     progress: {
       totalTasks: steps.length,
-      completedTasks: status === 'COMPLETED' ? steps.length : finished.length,
+      completedTasks: finishedSteps(status, steps),
       currentTask: steps.find((step) => step.status === 'RUNNING')?.step ?? null,
       percentage: Math.round(progress * 1000) / 10,
     },
