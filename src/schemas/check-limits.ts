@@ -78,7 +78,7 @@ function faultOfNumber(value: number): string | undefined {
   if (!Number.isFinite(value)) return `expected a finite number, got ${value}`;
   // Whatever was written there, it is another number by now.
   const inexact = Number.isInteger(value) && !Number.isSafeInteger(value);
-  return inexact ? 'expected a number within ±(2^53 - 1); write a larger one as text, in quotes' : undefined;
+  return inexact ? 'expected a number within ±(2^53 - 1); a check takes a larger one as text, in quotes' : undefined;
 }
 
 function faultOfText(text: string): string | undefined {

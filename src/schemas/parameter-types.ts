@@ -19,7 +19,7 @@ export const TYPE_RULES: Readonly<Record<ParameterType, TypeRule>> = {
     example: 'example',
   },
   int: {
-    expected: 'a whole number (int)',
+    expected: 'a whole number within ±(2^53 - 1) (int)',
     read: (value) => (Number.isSafeInteger(value) ? (value as number) : undefined),
     example: 1,
   },
