@@ -1,5 +1,6 @@
 /** The forms that environment variables come in, each from text to a value; messages say what was expected. */
 import { isAbsolute, resolve } from 'node:path';
+import { isIP } from 'node:net';
 import * as z from 'zod';
 import { parseDurationMs } from './schemas/duration.ts';
 
@@ -106,10 +107,25 @@ export const mailAddresses = list(z.string().regex(/^[^@\s<>]+@[^@\s<>]+$/, 'exp
 
 const EGRESS_RULE = /^((\*\.)?[A-Za-z0-9_.-]+|\d+\.\d+\.\d+\.\d+\/\d{1,2}|\[[0-9A-Fa-f:.]+\](\/\d{1,3})?)(:\d{1,5})?$/;
 export const egressRules = list(
-  z
-    .string()
-    .regex(
-      EGRESS_RULE,
-      'expected hosts, addresses or CIDR ranges, such as data.example.com, 10.0.0.0/8 or 10.1.2.3:8080',
-    ),
+  parsed(
+    (text) => (EGRESS_RULE.test(text) && hasPossibleNumbers(text) ? text : undefined),
+    'hosts, addresses or CIDR ranges, such as data.example.com, 10.0.0.0/8 or 10.1.2.3:8080',
+  ),
+);
+
+/** A port, an address and the length of its prefix that there can be. */
+function hasPossibleNumbers(rule: string): boolean {
+  const [, bracketed, plain = '', prefix, port = '0'] =
+    /^(?:\[([^\]]*)\]|([^/:]*))(?:\/(\d+))?(?::(\d+))?$/.exec(rule) ?? [];
+  if (Number(port) > 65_535) return false;
+  const isAddress = bracketed !== undefined || /^[\d.]+$/.test(plain);
+  const family = isIP(bracketed ?? plain);
+  const longest = family === 6 && !/^::ffff:/i.test(bracketed ?? '') ? 128 : 32;
+  return (!isAddress || family !== 0) && Number(prefix ?? 0) <= longest;
+}
+
+/** A key of HMAC-SHA256 that is shorter than its output weakens it (RFC 7518, section 3.2). */
+export const hs256Secret = parsed(
+  (text) => (Buffer.byteLength(text) >= 32 ? text : undefined),
+  'a secret of 32 bytes at least (RFC 7518, section 3.2), such as `openssl rand -base64 48` makes',
 );

@@ -8,6 +8,7 @@ import {
   durationInMs,
   egressRules,
   fileRoots,
+  hs256Secret,
   httpUrl,
   integer,
   list,
@@ -146,7 +147,7 @@ export const environment = z.object({
     httpUrl,
     'Keys of the token issuer. Without it and AUTH_JWT_SECRET the service is open: one user, loopback only.',
   ),
-  AUTH_JWT_SECRET: secret(z.string(), 'Secret of HS256 tokens, instead of AUTH_JWKS_URL.'),
+  AUTH_JWT_SECRET: secret(hs256Secret, 'Secret of HS256 tokens, 32 bytes at least, instead of AUTH_JWKS_URL.'),
   AUTH_ISSUER: optional(z.string(), 'The `iss` that tokens must have.'),
   AUTH_AUDIENCE: optional(list(z.string()), 'The `aud` that tokens must have; several separated by commas.'),
 });

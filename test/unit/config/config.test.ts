@@ -5,6 +5,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { CONFIG_VARIABLES, loadConfig } from '../../../src/config.ts';
 import { StartupError } from '../../../src/startup-error.ts';
 
+const JWT_SECRET = 'a secret of HS256 has 32 bytes at least';
+
 const folder = mkdtempSync(join(tmpdir(), 'config-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -96,6 +98,12 @@ describe('the configuration', () => {
     ['DUCKDB_MEMORY_LIMIT', '12'],
     ['AIRFLOW_URL', 'airflow:8080'],
     ['EGRESS_ALLOW', 'https://example.com'],
+    ['EGRESS_ALLOW', '10.0.0.0/33'],
+    ['EGRESS_ALLOW', '10.0.0.300'],
+    ['EGRESS_ALLOW', '[::1]/129'],
+    ['EGRESS_ALLOW', '[::ffff:10.0.0.0]/104'],
+    ['EGRESS_ALLOW', 'host:65536'],
+    ['AUTH_JWT_SECRET', 'x'.repeat(31)],
     ['MAIL_TO', 'nobody'],
     ['SPARK_K8S_NAMESPACE', 'Spark_Jobs'],
     ['PUBLIC_URL', 'pipelines.example.com'],
@@ -169,7 +177,7 @@ describe('open mode', () => {
   );
 
   test('when a way to authenticate is set, is off: any HOST, no files, no secrets from the environment', () => {
-    const config = loadConfig({ AUTH_JWT_SECRET: 's', PIPELINE_SECRET_DB: 'x', HOST: '10.0.0.5' });
+    const config = loadConfig({ AUTH_JWT_SECRET: JWT_SECRET, PIPELINE_SECRET_DB: 'x', HOST: '10.0.0.5' });
 
     expect(config).toMatchObject({ open: false, http: { host: '10.0.0.5' }, fileRoots: [] });
     expect(config.secrets.fromEnvironment).toEqual({});
@@ -183,7 +191,7 @@ describe('open mode', () => {
   });
 
   test('when both ways to authenticate are set, stops the start', () => {
-    const faults = faultsOf({ AUTH_JWT_SECRET: 's', AUTH_JWKS_URL: 'https://issuer/keys' });
+    const faults = faultsOf({ AUTH_JWT_SECRET: JWT_SECRET, AUTH_JWKS_URL: 'https://issuer/keys' });
 
     expect(faults).toEqual([expect.stringMatching(/^AUTH_JWT_SECRET: set either this or AUTH_JWKS_URL/)]);
   });
@@ -191,7 +199,7 @@ describe('open mode', () => {
 
 describe('a secret in a file', () => {
   test('when its _FILE variable names one, is read without the line end', () => {
-    expect(loadConfig({ AUTH_JWT_SECRET_FILE: file('jwt', 'from-file\n') }).auth.jwtSecret).toBe('from-file');
+    expect(loadConfig({ AUTH_JWT_SECRET_FILE: file('jwt', `${JWT_SECRET}\n`) }).auth.jwtSecret).toBe(JWT_SECRET);
   });
 
   test.each([
