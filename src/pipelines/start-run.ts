@@ -31,8 +31,7 @@ export async function startRun(
 
   const pipeline = await store.pipelines.find(actor.tenant, idOrName);
   if (pipeline === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no pipeline ${idOrName}`);
-  const { pipelineId, revision } = pipeline;
-  const { document: raw } = await store.pipelines.revision(pipelineId, revision);
+  const { pipelineId, revision, document: raw } = pipeline;
   const submittedAt = new Date();
   const parameters = parametersOf(raw, body, reservedId, submittedAt);
   const document = resolveDefinition(raw, parameters);

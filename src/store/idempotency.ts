@@ -42,10 +42,18 @@ export function idempotencyRepository(database: Database) {
       const { tenant, method, path, key, owner, bodySha256 } = request;
       const fresh = { bodySha256, reservedId: randomUUID(), owner, responseStatus: null, responseBody: null };
       const freshTimes = { leaseUntil: LEASE_UNTIL, createdAt: NOW };
+      const values = { tenant, method, path, key, ...fresh, ...freshTimes };
+      // Nearly every key is new, and one statement is enough for those.
+      const made = await database
+        .insert(idempotencyKeys)
+        .values(values)
+        .onConflictDoNothing()
+        .returning({ key: idempotencyKeys.key });
+      if (made.length > 0) return { outcome: 'yours', reservedId: fresh.reservedId };
       return database.transaction(async (tx) => {
         const [inserted] = await tx
           .insert(idempotencyKeys)
-          .values({ tenant, method, path, key, ...fresh, ...freshTimes })
+          .values(values)
           // Locks the row that is there, without changing it, until the end of this transaction.
           .onConflictDoUpdate({ target: PRIMARY_KEY, set: { key } })
           .returning({

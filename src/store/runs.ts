@@ -62,7 +62,7 @@ export function runReading(database: Database) {
      */
     async insert(run: NewRun): Promise<Insertion> {
       const { interval, limit, retryOf, ...columns } = run;
-      return database.transaction(async (tx) => {
+      const insert = async (tx: Database): Promise<Insertion> => {
         if (limit !== undefined) {
           // Those that start runs of one limited pipeline take turns, so that racing ones cannot exceed the limit.
           await lockPipeline(tx, run.pipelineId);
@@ -87,7 +87,9 @@ export function runReading(database: Database) {
         // Looked up after the insert, which has waited for an earlier run of the root that was just being closed.
         if (retryOf !== undefined) await refuseCompletedRoot(tx, run.rootExecutionId);
         return { outcome: 'inserted', run: inserted };
-      });
+      };
+      // Most runs are inserted by the one statement, which needs no transaction around it.
+      return limit === undefined && retryOf === undefined ? insert(database) : database.transaction(insert);
     },
 
     async find(tenant: string, executionId: string): Promise<RunRow | undefined> {
