@@ -6,71 +6,74 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { ApiClient } from '../../src/cli/api-client.ts';
-import { followRun } from '../../src/cli/watch.ts';
 import type { Dataset } from '../../src/engines/dataset.ts';
 import type { ServiceProcess } from '../service-process.ts';
+import { judged } from './bar.ts';
 import type { BareChainInput } from './bare-chain.ts';
-import { median, seconds } from './statistics.ts';
+import { median, medianRatio, seconds } from './statistics.ts';
+import { timedRun } from './timed-run.ts';
+import { type StartBenched, withService } from './with-service.ts';
 
 const STEPS = 40;
-const ROUNDS = 5;
+const ROUNDS = 9;
+const MOST_TIMES_BARE = 1.15;
 const NAMESPACE = 'matih-pipelines';
 const TASK_QUEUE = 'bench';
 
-export async function benchOrchestration(service: ServiceProcess, folder: string): Promise<string> {
-  const source = join(folder, 'one-row.parquet');
-  await writeOneRow(source);
-  const api = new ApiClient({ url: service.url });
-  const document = JSON.stringify(chain(source, folder));
-  const { pipelineId } = await api.create({ type: 'application/json', text: document });
-
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const connection = await NativeConnection.connect({ address: service.temporalAddress });
-  const client = new Client({ connection, namespace: NAMESPACE });
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('bare-chain.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
+export function benchOrchestration(start: StartBenched, folder: string): Promise<string[]> {
+  return withService(start, async (service) => {
+    const source = join(folder, 'one-row.parquet');
+    await writeOneRow(source);
+    const api = new ApiClient({ url: service.url });
+    const document = JSON.stringify(chain(source, folder));
+    const { pipelineId } = await api.create({ type: 'application/json', text: document });
+    return withBareWorker(service, async (client) => {
+      const ours: number[] = [];
+      const bare: number[] = [];
+      // The first of each warms up what the others find warm.
+      const { executionId } = await timedRun(api, client, pipelineId);
+      const input: BareChainInput = { executionId, source: 'seed', transformations: names() };
+      const first = (await client.workflow.execute('BareSource', started(input))) as Dataset;
+      await runBare(client, input, first);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        bare.push(await runBare(client, input, first));
+        ours.push((await timedRun(api, client, pipelineId)).ms);
+      }
+      const ratio = judged({ value: medianRatio(ours, bare), most: MOST_TIMES_BARE, unit: 'x' });
+      return [
+        `${STEPS} transformations in a chain: ${ratio} of a bare workflow, ${seconds(median(ours))} against ${seconds(median(bare))}`,
+      ];
+    });
   });
-  const worker = await Worker.create({ connection, namespace: NAMESPACE, taskQueue: TASK_QUEUE, workflowBundle });
-  const ours: number[] = [];
-  const bare: number[] = [];
-  await worker.runUntil(async () => {
-    // The first of each warms up what the others find warm.
-    const executionId = (await runPipeline(api, client, pipelineId)).executionId;
-    const input: BareChainInput = { executionId, source: 'seed', transformations: names() };
-    const first = (await client.workflow.execute('BareSource', start(input))) as Dataset;
-    await runBare(client, input, first);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      bare.push(await runBare(client, input, first));
-      ours.push((await runPipeline(api, client, pipelineId)).ms);
-    }
-  });
-  await connection.close();
-  const ratio = median(ours.map((ms, round) => ms / (bare[round] ?? ms)));
-  return `${STEPS} transformations in a chain: ${ratio.toFixed(2)}x of a bare workflow (${seconds(median(ours))} against ${seconds(median(bare))}; bar 1.15x)`;
 }
 
-const names = () => Array.from({ length: STEPS }, (_, index) => `t${index + 1}`);
-const start = (input: BareChainInput, ...more: unknown[]) => ({
-  taskQueue: TASK_QUEUE,
-  workflowId: `bench-${randomUUID()}`,
-  args: [input, ...more],
-});
+/** A worker of this process for the bare workflow; its activities are the service's. */
+async function withBareWorker(service: ServiceProcess, use: (client: Client) => Promise<string[]>): Promise<string[]> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const connection = await NativeConnection.connect({ address: service.temporalAddress });
+  try {
+    const workflowBundle = await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('bare-chain.ts', import.meta.url)),
+      logger: new DefaultLogger('ERROR'),
+    });
+    const worker = await Worker.create({ connection, namespace: NAMESPACE, taskQueue: TASK_QUEUE, workflowBundle });
+    return await worker.runUntil(use(new Client({ connection, namespace: NAMESPACE })));
+  } finally {
+    await connection.close();
+  }
+}
 
-/** Both are measured alike: from the call that starts the workflow to Temporal's word that it is done. */
-async function runPipeline(api: ApiClient, client: Client, pipelineId: string) {
-  const startedAtMs = performance.now();
-  const { executionId, workflowId } = await api.execute(pipelineId, {}, randomUUID());
-  await client.workflow.getHandle(workflowId).result();
-  const ms = performance.now() - startedAtMs;
-  const { status } = await followRun(api, workflowId, { untilGate: true, onChange: () => undefined });
-  if (status !== 'COMPLETED') throw new Error(`the chain ended ${status}`);
-  return { executionId, ms };
+function names(): string[] {
+  return Array.from({ length: STEPS }, (_, index) => `t${index + 1}`);
+}
+
+function started(input: BareChainInput, ...more: unknown[]) {
+  return { taskQueue: TASK_QUEUE, workflowId: `bench-${randomUUID()}`, args: [input, ...more] };
 }
 
 async function runBare(client: Client, input: BareChainInput, first: Dataset): Promise<number> {
   const startedAtMs = performance.now();
-  await client.workflow.execute('BareChain', start(input, first));
+  await client.workflow.execute('BareChain', started(input, first));
   return performance.now() - startedAtMs;
 }
 
