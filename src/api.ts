@@ -5,8 +5,9 @@ import { serveApi } from './compose/serve-api.ts';
 import { loadConfig } from './config.ts';
 
 await runProcess(loadConfig, async (config, logger, cleanup) => {
-  const foundations = await layFoundations(config, 'shared', logger, cleanup);
-  const url = await serveApi(foundations, cleanup);
+  const address = { ...config.http, variable: 'PORT' as const };
+  const foundations = await layFoundations(config, { standing: 'shared', address }, logger, cleanup);
+  const url = await serveApi(foundations);
   logger.info({ url }, 'ready');
   return { failed: new Promise<void>(() => undefined) };
 });

@@ -6,10 +6,11 @@ import { serveWorkers } from './compose/serve-workers.ts';
 import { loadConfig } from './config.ts';
 
 await runProcess(loadConfig, async (config, logger, cleanup) => {
-  const foundations = await layFoundations(config, 'alone', logger, cleanup);
+  const address = { ...config.http, variable: 'PORT' as const };
+  const foundations = await layFoundations(config, { standing: 'alone', address }, logger, cleanup);
   let url = config.http.publicUrl ?? '';
   const workers = await serveWorkers(foundations, cleanup, () => config.http.publicUrl ?? url);
-  url = await serveApi(foundations, cleanup);
+  url = await serveApi(foundations);
   const { dataDir, temporalAddress, temporalUi } = foundations;
   logger.info({ url, dataDir, temporal: temporalAddress, temporalUi }, 'ready');
   return { failed: workers.finished };

@@ -21,12 +21,15 @@ import { startTemporal } from '../temporal/start-temporal.ts';
 import { createTemporalCalls, type TemporalCalls } from '../temporal/temporal-calls.ts';
 import type { Cleanup } from './cleanup.ts';
 import { connectS3 } from './connect-s3.ts';
+import { openPort, type OpenPort, type PortAddress } from './open-port.ts';
 
 export interface Foundations {
   config: Config;
   logger: Logger;
   /** Real path of the folder that this process owns. */
   dataDir: string;
+  /** What this process is asked on; it says that it is starting until something is served there. */
+  port: OpenPort;
   store: Store;
   connection: TemporalConnection;
   temporal: TemporalCalls;
@@ -50,7 +53,7 @@ export type Standing = 'alone' | 'shared';
 
 export async function layFoundations(
   config: Config,
-  standing: Standing,
+  { standing, address }: { standing: Standing; address: PortAddress },
   logger: Logger,
   cleanup: Cleanup,
 ): Promise<Foundations> {
@@ -62,6 +65,8 @@ export async function layFoundations(
     throw new StartupError(`STAGING_URI ${config.stagingUri}: this version stages in local folders only (file:///…)`);
   }
   const dataDir = standing === 'alone' ? await ownDataDir(config, cleanup) : await shareDataDir(config);
+  // After the folder, whose owner most likely has the port, too; before whatever takes time.
+  const port = await openPort(address, cleanup);
   const { sdkMetricsUrl } = await installTemporalRuntime(logger);
   const server = await startTemporal({
     ...config,
@@ -88,6 +93,7 @@ export async function layFoundations(
     config,
     logger,
     dataDir,
+    port,
     store,
     connection,
     temporal,

@@ -1,18 +1,16 @@
-/** The HTTP API of a process. It listens last, so that no request finds the service half there. */
+/** The HTTP API of a process. It is served last, so that no request finds the service half there. */
 import { createApp } from '../api/app.ts';
 import { readiness } from '../api/readiness.ts';
 import { findDbt } from '../engines/dbt/find-dbt.ts';
 import { engineAvailability } from '../pipelines/engine-availability.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
-import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
-import { listen } from './listen.ts';
 import { metricsText } from './metrics-text.ts';
 
 /** Answers where it listens. */
-export async function serveApi(foundations: Foundations, cleanup: Cleanup): Promise<string> {
-  const { config, logger, store, temporal, metrics, roots } = foundations;
+export async function serveApi(foundations: Foundations): Promise<string> {
+  const { config, logger, port, store, temporal, metrics, roots } = foundations;
   const dbt = await findDbt(config.dbt.command, config.dbt.searchPath);
   const engines = engineAvailability(config, { dbtFound: dbt !== undefined });
   const app = createApp({
@@ -25,5 +23,6 @@ export async function serveApi(foundations: Foundations, cleanup: Cleanup): Prom
     metricsText: () => metricsText(foundations),
     readiness: () => readiness({ store, temporal }),
   });
-  return listen(app, config.http, cleanup);
+  port.serve(app);
+  return port.url;
 }

@@ -1,13 +1,12 @@
 /** What a process without the API answers on METRICS_PORT: its metrics, and whether it is alive and ready (spec section 4). */
 import express from 'express';
 import { readiness } from '../api/readiness.ts';
-import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
-import { listen } from './listen.ts';
 import { metricsText } from './metrics-text.ts';
 
-export async function serveProbes(foundations: Foundations, cleanup: Cleanup): Promise<string> {
-  const { config, metrics } = foundations;
+/** Answers where it listens. */
+export function serveProbes(foundations: Foundations): string {
+  const { metrics, port } = foundations;
   const app = express();
   app.disable('x-powered-by');
   app.get('/metrics', async (_request, response) => {
@@ -21,6 +20,6 @@ export async function serveProbes(foundations: Foundations, cleanup: Cleanup): P
     const ready = Object.values(dependencies).every(({ ok }) => ok);
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', dependencies });
   });
-  const { host } = config.http;
-  return listen(app, { host, port: config.metricsPort, variable: 'METRICS_PORT' }, cleanup);
+  port.serve(app);
+  return port.url;
 }

@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readTable } from '../../scripts/read-table.ts';
 import { ApiClient } from '../../src/cli/api-client.ts';
+import { freePorts } from '../../src/temporal/free-ports.ts';
 import { startPostgres } from '../support/postgres-server.ts';
 import { testTemporal } from '../support/temporal.ts';
 
@@ -85,6 +87,49 @@ test.each(['api', 'worker'])(
     expect(said).toMatch(/DATABASE_URL.*\n.*TEMPORAL_ADDRESS/);
   },
 );
+
+test.each([
+  ['server', 'PORT'],
+  ['api', 'PORT'],
+  ['worker', 'METRICS_PORT'],
+])('the %s, when its %s is in use, says so before it starts anything, and ends', async (entry, variable) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  // A Temporal server that is not there: whoever connects to it before looking at the port waits for it.
+  const shared = entry === 'server' ? {} : { ...environment, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+  const alone = { DATA_DIR: join(folder, `port-${entry}`), HOST: '127.0.0.1' };
+  const child = launch(entry, { ...shared, ...alone, [variable]: String(port) });
+  let said = '';
+  for (const stream of [child.stderr, child.stdout]) {
+    stream?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const [code] = (await once(child, 'exit')) as [number];
+  other.close();
+  expect(code).toBe(1);
+  expect(said).toMatch(new RegExp(`${variable} ${port} on HOST 127.0.0.1 cannot be listened on: .*EADDRINUSE`));
+  expect(await readdir(alone.DATA_DIR).then((names) => names.filter((name) => /temporal|registry/.test(name)))).toEqual(
+    [],
+  );
+});
+
+test('the api, when it is still starting, is alive, not ready, and asks to come again', async () => {
+  // Something that takes connections and says nothing, where Temporal should be.
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const [port = 0] = await freePorts([undefined]);
+  const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const child = launch('api', { ...environment, TEMPORAL_ADDRESS: address, PORT: String(port) });
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined);
+  await expect.poll(async () => (await ask('/health'))?.status, { timeout: 20_000, interval: 50 }).toBe(200);
+  const ready = await ask('/health/ready');
+  expect([ready?.status, ready?.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await (await ask('/v1/pipelines'))?.json()).toMatchObject({ error: { code: 'SERVICE_UNAVAILABLE' } });
+  child.kill('SIGKILL');
+  silent.close();
+});
 
 test('a run, when the worker that has it is killed, is finished by another one, its rows once', async () => {
   const { url } = await start('api');
