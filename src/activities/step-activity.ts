@@ -47,7 +47,7 @@ export function stepActivity<T extends StepResult>(
 ): (input: StepInput) => Promise<T> {
   const { store, metrics, logger } = dependencies;
   return (input) =>
-    attemptOf(dependencies, input, async ({ token: attemptToken, log, prepare }) => {
+    attemptOf(dependencies, input, async ({ token: attemptToken, log, prepare, handOver }) => {
       const { executionId, step } = input;
       const {
         cancellationSignal,
@@ -65,7 +65,7 @@ export function stepActivity<T extends StepResult>(
       try {
         if (attempt > 1) metrics.activityRetries.inc({ activity_type: activityType });
         await store.steps.started({ executionId, step, activity: activityType, attemptToken });
-        const result = await work(await prepare());
+        const result = await handOver(await work(await prepare()));
         await finish('COMPLETED', { rows: result.rows, bytes: result.bytes, externalUrl: result.externalUrl, result });
         return result;
       } catch (error) {
@@ -91,6 +91,8 @@ interface StepAttempt {
   log: StepLog;
   /** Looks up what the step is about. */
   prepare: () => Promise<StepWork>;
+  /** The result, with its output where the next steps find it. */
+  handOver: <T extends StepResult>(result: T) => Promise<T>;
 }
 
 /** Heartbeats while `body` works, and makes whatever it throws a failure that Temporal understands. */
@@ -124,6 +126,7 @@ export async function attemptOf<T>(
       fraction = done;
     },
   };
+  const folders: StagingFolder[] = [];
   const prepare = async (): Promise<StepWork> => {
     const run = await loadRun(executionId);
     return {
@@ -131,16 +134,26 @@ export async function attemptOf<T>(
       name: step.slice(step.indexOf(':') + 1),
       run,
       context,
-      newOutputFolder: async () => (await staging.newAttempt({ ...run.at, step })).path,
+      newOutputFolder: async () => {
+        const folder = await staging.newAttempt({ ...run.at, step });
+        folders.push(folder);
+        return folder.path;
+      },
       jobFolder: (jobName) => staging.ofJob({ ...run.at, step }, jobName),
       link: (externalUrl) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl),
     };
   };
+  const handOver = async <R extends StepResult>(result: R): Promise<R> => {
+    if (result.output === undefined) return result;
+    const { at } = await loadRun(executionId);
+    return { ...result, output: await staging.handOver({ ...at, step }, result.output, context.signal) };
+  };
   try {
-    return await body({ token, log, prepare });
+    return await body({ token, log, prepare, handOver });
   } catch (error) {
     throw toFailure(error, activity.cancellationSignal);
   } finally {
+    await Promise.allSettled(folders.map((folder) => staging.release(folder)));
     clearInterval(heartbeats);
   }
 }

@@ -1,12 +1,11 @@
 /** What every process of the service stands on: the store, Temporal, metrics, staging. */
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { isS3Uri } from '../engines/s3/s3-address.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
-import { Staging } from '../engines/staging.ts';
+import type { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
@@ -22,6 +21,7 @@ import { createTemporalCalls, type TemporalCalls } from '../temporal/temporal-ca
 import type { Cleanup } from './cleanup.ts';
 import { connectS3 } from './connect-s3.ts';
 import { openPort, type OpenPort, type PortAddress } from './open-port.ts';
+import { openStaging } from './open-staging.ts';
 
 export interface Foundations {
   config: Config;
@@ -61,9 +61,6 @@ export async function layFoundations(
   if (config.open) {
     logger.warn('OPEN: anyone on this machine may do anything; set AUTH_JWKS_URL or AUTH_JWT_SECRET to require tokens');
   }
-  if (!config.stagingUri.startsWith('file:')) {
-    throw new StartupError(`STAGING_URI ${config.stagingUri}: this version stages in local folders only (file:///…)`);
-  }
   const dataDir = standing === 'alone' ? await ownDataDir(config, cleanup) : await shareDataDir(config);
   // After the folder, whose owner most likely has the port, too; before whatever takes time.
   const port = await openPort(address, cleanup);
@@ -101,7 +98,7 @@ export async function layFoundations(
     temporalUi: server.uiUrl,
     sdkMetricsUrl,
     metrics,
-    staging: new Staging(fileURLToPath(config.stagingUri)),
+    staging: openStaging(config, s3),
     roots: { roots: fileRoots, base: firstFolder(fileRoots) ?? process.cwd() },
     s3,
     launcher: createRunLauncher(temporal, store, metrics),

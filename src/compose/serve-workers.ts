@@ -9,6 +9,7 @@ import { createSecretResolver } from '../activities/secrets.ts';
 import { openAirflow } from './open-airflow.ts';
 import { openDbt } from './open-dbt.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import { S3DatasetCopies } from '../engines/s3/s3-dataset-copies.ts';
 import { EgressGuard } from '../engines/egress-guard.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
 import { Reconciler } from '../pipelines/reconciler.ts';
@@ -31,6 +32,7 @@ export async function serveWorkers(
     memoryLimitBytes: config.duckdb.memoryLimitBytes,
     threads: availableParallelism(),
     spillFolder: join(dataDir, 'spill'),
+    ...(foundations.s3 && { copies: new S3DatasetCopies(foundations.s3) }),
   });
   cleanup.add(() => duckdb.close());
   const catalog = openIcebergCatalog(config, dataDir);

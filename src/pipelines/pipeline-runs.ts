@@ -12,6 +12,7 @@ import type {
 } from '../schemas/api-run-answers.ts';
 import type { Page, PageOf } from '../store/page.ts';
 import type { RunRow } from '../store/runs.ts';
+import type { Staging } from '../engines/staging.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
 import type { Actor } from './actor.ts';
@@ -28,6 +29,7 @@ export interface PipelineRunsDependencies {
   temporal: TemporalCalls;
   launcher: RunLauncher;
   closer: RunCloser;
+  staging: Pick<Staging, 'has'>;
   heartbeatTimeoutMs: number;
 }
 

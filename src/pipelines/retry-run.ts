@@ -1,6 +1,5 @@
 /** `POST …/executions/{executionId}/retry` (spec section 4): a new run that takes over what an earlier one has done. */
-import { access } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import type { Staging } from '../engines/staging.ts';
 import { ServiceError } from '../errors.ts';
 import type { RetryBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
@@ -17,7 +16,7 @@ const BEFORE_THE_GATE = /^(extract(:.*)?|quality|gate)$/;
 
 /** `reservedId` becomes the new execution's id: the same request made again after a crash starts nothing new. */
 export async function retryRun(
-  { store, launcher }: StartDependencies,
+  { store, launcher, staging }: StartDependencies,
   actor: Actor,
   executionId: string,
   { fromStep }: RetryBody,
@@ -38,7 +37,7 @@ export async function retryRun(
       { path: 'fromStep', message: `expected extract or one of ${expected}` },
     ]);
   }
-  const done = await doneBy(store, earlier, plan);
+  const done = await doneBy(store, staging, earlier, plan);
   const refused = (await store.gates.find(executionId)) !== undefined && !done.has('gate');
   if (refused && fromStep !== undefined && !BEFORE_THE_GATE.test(fromStep)) {
     throw new ServiceError('CONFLICT', 'Nobody approved this run: retry it from extract or quality, to be asked again');
@@ -87,7 +86,12 @@ async function refuseWhatNeedsNoRetry(store: Store, { status, rootExecutionId }:
 }
 
 /** What the earlier run did that is still there and still true. */
-async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map<string, StepResult>> {
+async function doneBy(
+  store: Store,
+  staging: Pick<Staging, 'has'>,
+  earlier: RunRow,
+  plan: RunPlan,
+): Promise<Map<string, StepResult>> {
   const done = new Map<string, StepResult>();
   for (const { step, status, result } of await store.steps.list(earlier.executionId)) {
     if (status === 'COMPLETED' && result !== null && step !== 'gate' && step !== 'notify') {
@@ -96,7 +100,7 @@ async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map
   }
   for (const { step } of [...plan.extractions, ...plan.transformations]) {
     const result = done.get(step);
-    if (result !== undefined && !(await isStillTrue(store, earlier, result))) done.delete(step);
+    if (result !== undefined && !(await isStillTrue(store, staging, earlier, result))) done.delete(step);
   }
   const quality = done.get('quality') as QualityResult | undefined;
   const gate = await store.gates.answerOf(earlier.executionId);
@@ -106,13 +110,15 @@ async function doneBy(store: Store, earlier: RunRow, plan: RunPlan): Promise<Map
 }
 
 /** Whether an output is still in staging, and no other run has read the same rows of its source since. */
-async function isStillTrue(store: Store, earlier: RunRow, { output, watermark }: StepResult): Promise<boolean> {
+async function isStillTrue(
+  store: Store,
+  staging: Pick<Staging, 'has'>,
+  earlier: RunRow,
+  { output, watermark }: StepResult,
+): Promise<boolean> {
   if (watermark !== undefined && !(await isWhereItWas(store, earlier.pipelineId, watermark))) return false;
   if (output === undefined) return true;
-  try {
-    await access(fileURLToPath(output.uri));
-    return true;
-  } catch {
-    return false;
-  }
+  return staging.has(output).catch(() => {
+    throw new ServiceError('SERVICE_UNAVAILABLE', 'Staging does not answer, so nobody knows what the run left there');
+  });
 }

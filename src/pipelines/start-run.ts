@@ -1,5 +1,6 @@
 /** `POST /v1/pipelines/{id}/execute` (spec section 4). */
 import { randomInt } from 'node:crypto';
+import type { Staging } from '../engines/staging.ts';
 import { ServiceError } from '../errors.ts';
 import type { ExecuteBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
@@ -16,6 +17,8 @@ export interface StartDependencies {
   store: Store;
   launcher: RunLauncher;
   heartbeatTimeoutMs: number;
+  /** Where a run's steps left their outputs. */
+  staging: Pick<Staging, 'has'>;
 }
 
 /** `reservedId` becomes the execution's id: the same request made again after a crash starts nothing new. */

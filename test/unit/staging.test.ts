@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Staging } from '../../src/engines/staging.ts';
+import { LocalStaging } from '../../src/engines/local-staging.ts';
 
 const DAY_MS = 86_400_000;
 
 let parent: string;
 let root: string;
-let staging: Staging;
+let staging: LocalStaging;
 
 beforeEach(async () => {
   parent = await mkdtemp(join(tmpdir(), 'pipeline-service-staging-'));
   root = join(parent, 'staging');
-  staging = new Staging(root);
+  staging = new LocalStaging(root);
 });
 
 afterEach(async () => {

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
+import { holdAll, type DatasetCopies } from './dataset-copies.ts';
 import { datasetFiles } from './dataset-files.ts';
 import { OpenSession, type DuckDbSession } from './duckdb-session.ts';
 import { MemoryLeases } from './memory-leases.ts';
@@ -18,6 +19,8 @@ export interface DuckDbOptions {
   threads: number;
   /** Absolute. The engine's own: made when missing, cleared of what killed processes left. */
   spillFolder: string;
+  /** For inputs that lie elsewhere; without it, they must be local. */
+  copies?: DatasetCopies;
 }
 
 export interface SessionRequest {
@@ -48,6 +51,7 @@ const ROWS_FOR_ONE_THREAD = 122_880;
  * (spec section 3, SQL), and all of them together keep to one budget of memory (section 7, DUCKDB_MEMORY_LIMIT).
  */
 export class DuckDbEngine {
+  readonly #copies: DatasetCopies | undefined;
   readonly #leases: MemoryLeases;
   readonly #instances: SpareInstance;
   readonly #spillFolder: Promise<SpillFolder>;
@@ -58,6 +62,7 @@ export class DuckDbEngine {
 
   constructor(options: DuckDbOptions) {
     const leases = Math.min(MAX_LEASES, Math.max(1, Math.floor(options.memoryLimitBytes / MIN_LEASE_BYTES)));
+    this.#copies = options.copies;
     this.#leases = new MemoryLeases(leases);
     this.#instances = new SpareInstance({
       memory_limit: `${Math.floor(options.memoryLimitBytes / leases)}B`,
@@ -76,6 +81,25 @@ export class DuckDbEngine {
    */
   async withSession<T>(request: SessionRequest, use: (session: DuckDbSession) => Promise<T>): Promise<T> {
     if (this.#closed) throw new EngineError('UnavailableError', 'DuckDB is shutting down');
+    // Before there is memory for a session: others may use that meanwhile.
+    const held = await holdAll(request.inputs ?? {}, this.#copies, request.signal);
+    try {
+      return await this.#inSession({ ...request, inputs: held.inputs }, use);
+    } finally {
+      await held.release();
+    }
+  }
+
+  /** Waits for the open sessions to end, and removes what this process spilled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#sessions);
+    await this.#instances.close();
+    const spillFolder = await this.#spillFolder.catch(() => undefined);
+    await spillFolder?.close();
+  }
+
+  async #inSession<T>(request: SessionRequest, use: (session: DuckDbSession) => Promise<T>): Promise<T> {
     const release = await this.#leases.acquire(request.signal);
     const gone = Promise.withResolvers<void>();
     this.#sessions.add(gone.promise);
@@ -100,15 +124,6 @@ export class DuckDbEngine {
       else await closing;
       this.#instances.prepare();
     }
-  }
-
-  /** Waits for the open sessions to end, and removes what this process spilled. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all(this.#sessions);
-    await this.#instances.close();
-    const spillFolder = await this.#spillFolder.catch(() => undefined);
-    await spillFolder?.close();
   }
 
   async #open(request: SessionRequest): Promise<OpenSession> {

@@ -22,6 +22,8 @@ import { uploadObject, type Upload, type Uploaded } from './upload-object.ts';
 export interface ListedObject extends S3Address {
   sizeBytes: number;
   etag: string;
+  /** Milliseconds since 1970. */
+  writtenMs: number;
 }
 
 export interface ObjectState {
@@ -53,9 +55,9 @@ export class S3Objects {
         ContinuationToken: token,
       });
       const page = await this.#told('list', prefix, signal, () => this.#client.send(command, until(signal)));
-      for (const { Key: key, Size: sizeBytes = 0, ETag: etag = '' } of page.Contents ?? []) {
+      for (const { Key: key, Size: sizeBytes = 0, ETag: etag = '', LastModified: written } of page.Contents ?? []) {
         if (key !== undefined) {
-          yield { bucket: prefix.bucket, key, sizeBytes, etag };
+          yield { bucket: prefix.bucket, key, sizeBytes, etag, writtenMs: written?.getTime() ?? Date.now() };
         }
       }
       token = page.NextContinuationToken;

@@ -1,9 +1,10 @@
 /** The objects that a path of a `file` source names, brought to this machine for DuckDB, which cannot reach S3 itself. */
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import type { EngineContext } from '../dataset.ts';
 import { inParallel } from '../iceberg/in-parallel.ts';
+import { requireSpace } from '../s3/require-space.ts';
 import { parseS3Uri, s3Uri, type S3Address } from '../s3/s3-address.ts';
 import type { ListedObject, S3Objects } from '../s3/s3-objects.ts';
 import type { FileRoots, ResolvedFile } from './file-roots.ts';
@@ -12,9 +13,6 @@ import { checkInsideS3Roots } from './s3-roots.ts';
 /** Of one glob. */
 const MAX_FILES = 10_000;
 const MAGIC = /[*?[\]{}]/;
-/** Of what is free on the disk, how much copies may take. */
-const DISK_SHARE = 0.9;
-
 /**
  * The objects that a path or glob names, sorted by key.
  *
@@ -33,7 +31,7 @@ export async function resolveObjects(
 
 async function oneObject(at: S3Address, s3: S3Objects, signal: AbortSignal): Promise<ListedObject> {
   const found = at.key === '' || at.key.endsWith('/') ? undefined : await s3.head(at, signal);
-  if (found !== undefined) return { ...at, ...found };
+  if (found !== undefined) return { ...at, ...found, writtenMs: 0 };
   // A listing also tells whether it is the bucket that is missing.
   const folder = { ...at, key: at.key === '' ? '' : `${at.key.replace(/\/$/, '')}/` };
   for await (const { key } of s3.list(folder, signal)) {
@@ -82,17 +80,6 @@ export async function copyObjects(
     context.progress((copied / objects.length) * 0.5);
     return { shown: s3Uri(object), path };
   });
-}
-
-/** @throws EngineError `UnavailableError` */
-async function requireSpace(objects: readonly { sizeBytes: number }[], folder: string): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const wanted = objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (wanted <= bavail * bsize * DISK_SHARE) return;
-  throw new EngineError(
-    'UnavailableError',
-    `copies of ${wanted} bytes do not fit on the disk, where ${bavail * bsize} are free`,
-  );
 }
 
 /** Folders `column=value` are kept, since readers make columns of them; the number tells equal names apart. */
