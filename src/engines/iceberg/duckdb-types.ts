@@ -38,7 +38,6 @@ const PRIMITIVES: Partial<Record<DuckDBTypeId, PrimitiveType>> = {
   [DuckDBTypeId.FLOAT]: 'float',
   [DuckDBTypeId.DOUBLE]: 'double',
   [DuckDBTypeId.DATE]: 'date',
-  [DuckDBTypeId.TIME]: 'time',
   [DuckDBTypeId.TIMESTAMP]: 'timestamp',
   [DuckDBTypeId.TIMESTAMP_S]: 'timestamp',
   [DuckDBTypeId.TIMESTAMP_MS]: 'timestamp',
@@ -47,6 +46,13 @@ const PRIMITIVES: Partial<Record<DuckDBTypeId, PrimitiveType>> = {
   [DuckDBTypeId.ENUM]: 'string',
   [DuckDBTypeId.UUID]: 'uuid',
   [DuckDBTypeId.BLOB]: 'binary',
+};
+
+/** What to do about types that are left out. Iceberg has a time of day, but Spark has none and cannot open such a table. */
+const HINTS: Partial<Record<DuckDBTypeId, string>> = {
+  [DuckDBTypeId.TIMESTAMP_NS]: '; nanoseconds come with version 3, cast it to TIMESTAMP',
+  [DuckDBTypeId.TIME]:
+    '; Spark reads no time of day: cast it to VARCHAR or make a TIMESTAMP of it, or give a column of a file a type in options.types',
 };
 
 /**
@@ -68,11 +74,10 @@ export function inputTypeOf(type: DuckDBType, column: string): InputType {
   }
   const primitive = PRIMITIVES[type.typeId];
   if (primitive !== undefined) return primitive;
-  const hint =
-    type.typeId === DuckDBTypeId.TIMESTAMP_NS ? '; nanoseconds come with version 3, cast it to TIMESTAMP' : '';
+  const hint = HINTS[type.typeId] ?? '';
   throw new EngineError(
     'UnsupportedError',
-    `column ${column} is ${type.toString()}, which has no type in an Iceberg v2 table${hint}`,
+    `column ${column} is ${type.toString()}, which has no type in the Iceberg tables written here${hint}`,
   );
 }
 

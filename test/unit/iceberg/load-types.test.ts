@@ -37,12 +37,12 @@ describe('a loaded file', () => {
       't.types',
       `SELECT * FROM (VALUES
         (true, 1::TINYINT, 5::BIGINT, 'nan'::FLOAT, 'nan'::DOUBLE, 12.34::DECIMAL(9,2), 5::UBIGINT, DATE '1969-12-31',
-          TIME '00:00:01', TIMESTAMP '1969-12-31 23:59:59.999999', TIMESTAMPTZ '2020-01-01 00:00:00+02', 'abcdefghijklmnopqr',
+          TIMESTAMP '1969-12-31 23:59:59.999999', TIMESTAMPTZ '2020-01-01 00:00:00+02', 'abcdefghijklmnopqr',
           '\\xFF'::BLOB, uuid(), {'lat': 'nan'::DOUBLE, 'name': 'x'}),
-        (NULL, NULL, NULL, NULL, 'nan', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-        (false, -1, -5, 0, 0, -0.05, 18446744073709551615, DATE '2020-01-01', TIME '12:00:00', TIMESTAMP '2020-01-01 00:00:00',
+        (NULL, NULL, NULL, NULL, 'nan', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+        (false, -1, -5, 0, 0, -0.05, 18446744073709551615, DATE '2020-01-01', TIMESTAMP '2020-01-01 00:00:00',
           TIMESTAMPTZ '2021-01-01 00:00:00+00', 'ab', '\\x00'::BLOB, uuid(), {'lat': 2.5, 'name': NULL}))
-        t(b, i, l, f, d, de, u, da, ti, ts, tz, s, bi, id, place)`,
+        t(b, i, l, f, d, de, u, da, ts, tz, s, bi, id, place)`,
     );
     const values = 3n;
     expect(await statistics('t.types')).toEqual({
@@ -54,7 +54,6 @@ describe('a loaded file', () => {
       de: { type: 'decimal(9, 2)', values, nulls: 1n, lower: -5n, upper: 1234n },
       u: { type: 'decimal(20, 0)', values, nulls: 1n, lower: 5n, upper: 18_446_744_073_709_551_615n },
       da: { type: 'date', values, nulls: 1n, lower: -1n, upper: 18_262n },
-      ti: { type: 'time', values, nulls: 1n, lower: 1_000_000n, upper: 43_200_000_000n },
       ts: { type: 'timestamp', values, nulls: 1n, lower: -1n, upper: 1_577_836_800_000_000n },
       tz: { type: 'timestamptz', values, nulls: 1n, lower: 1_577_829_600_000_000n, upper: 1_609_459_200_000_000n },
       s: { type: 'string', values, nulls: 1n, lower: 'ab', upper: 'abcdefghijklmnoq' },
@@ -93,7 +92,8 @@ describe('a loaded file', () => {
   });
 
   it.each([
-    ['INTERVAL', "INTERVAL '1 day'", /column x is INTERVAL, which has no type in an Iceberg v2 table/],
+    ['INTERVAL', "INTERVAL '1 day'", /column x is INTERVAL, which has no type in the Iceberg tables written here/],
+    ['a time of day', "TIME '10:00:00'", /column x is TIME.*Spark reads no time of day: cast it/],
     ['nanoseconds', "TIMESTAMP_NS '2020-01-01 00:00:00.000000001'", /cast it to TIMESTAMP/],
     ['a map', "MAP {'k': 1}", /column x is MAP/],
     ['a map in a list', "[MAP {'k': 1}]", /column x.element is MAP/],
