@@ -38,6 +38,10 @@ export class Service implements AsyncDisposable {
     return join(this.folder, 'data');
   }
 
+  get pid(): number {
+    return this.#running().pid ?? 0;
+  }
+
   get api(): ApiClient {
     return new ApiClient({ url: this.url });
   }

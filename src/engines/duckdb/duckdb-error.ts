@@ -15,7 +15,8 @@ const TYPE_BY_KIND: Readonly<Record<string, EngineErrorType>> = {
   INTERNAL: 'JobFailedError',
   FATAL: 'JobFailedError',
 };
-const DISK_FULL = /no space left|failed to offload|max_temp_directory_size|disk quota/i;
+/** A limit on the size of files (`ulimit -f`) is as good as a full disk to whoever writes. */
+const DISK_FULL = /no space left|failed to offload|max_temp_directory_size|disk quota|file too large/i;
 /** The file is not what its name says: reading it again does not help. */
 const WRONG_FILE = /not a GZIP stream|zstd.*(?:frame|magic)|No magic bytes|too small to be a Parquet/i;
 const MEMORY_FULL = /out of memory|could not allocate|bad_alloc/i;
