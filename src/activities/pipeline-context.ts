@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Dataset } from '../engines/dataset.ts';
 import { datasetFiles } from '../engines/duckdb/dataset-files.ts';
 import type { StepWork } from './step-activity.ts';
-import { zonedIso } from './zoned-iso.ts';
+import { zonedIso } from '../schemas/zoned-clock.ts';
 
 export interface PipelineContext {
   executionId: string;

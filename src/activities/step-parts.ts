@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import type { Sink, Source, Transformation } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import type { StepWork } from './step-activity.ts';
-import { zonedIso } from './zoned-iso.ts';
+import { zonedIso } from '../schemas/zoned-clock.ts';
 
 /** Half-open, ISO 8601 with the offset of the pipeline's time zone: a column without a zone is compared with that clock. */
 export interface Interval {

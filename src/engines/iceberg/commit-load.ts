@@ -25,6 +25,7 @@ import { currentManifests, ManifestReader, refuseToReplace } from './live-files.
 import { findLoad, LOAD_SUMMARY_KEY, recordLoad, type CommittedLoad } from './load-ledger.ts';
 import { sameFiles, type LoadPlan } from './load-plan.ts';
 import type { Merge } from './merge.ts';
+import type { IntervalReplacement } from './replace-interval.ts';
 import { replaceFiles, replacePartitions, type Replaced } from './replace-files.ts';
 import type { TableUpdate } from './table-changes.ts';
 import { writeSnapshot, type SnapshotChange } from './write-snapshot.ts';
@@ -40,13 +41,13 @@ const DOUBT_BACKOFF = { firstMs: 1000, mostMs: 8000 };
 export interface LoadToCommit {
   loadName: string;
   identifier: TableIdentifier;
-  mode: 'append' | 'overwrite' | 'overwrite_partition' | 'merge';
+  mode: 'append' | 'overwrite' | 'overwrite_partition' | 'merge' | 'replace_interval';
   /** By which `files` were written. */
   plan: LoadPlan;
   /** The rows of the load. */
   files: readonly DataFile[];
-  /** For mode `merge`. */
-  merge: Merge | undefined;
+  /** For modes `merge` and `replace_interval`: decides file by file. */
+  replacement: Merge | IntervalReplacement | undefined;
   /** How the rows would go into the table as others left it. */
   replan: (table: LoadedTable | undefined) => Promise<LoadPlan>;
   /** URIs of what is written and not committed. */
@@ -142,7 +143,7 @@ async function tryCommit(
     if (error instanceof CommitConflict) return { outcome: 'conflict' };
     throw error instanceof CommitRefused ? error.cause : error;
   }
-  // A merge may have prepared replacements for files that others replaced before it.
+  // A merge, say, may have prepared replacements for files that others replaced before it.
   const used = new Set(change.added.map((file) => file.path));
   const unused = load.uncommitted.splice(0).filter((uri) => !used.has(uri));
   await deleteFiles(unused, io);
@@ -184,11 +185,13 @@ async function changeOf(
 
 /** No mode is what is left over when it is none of the others: a mistake must never replace rows. */
 async function replacedBy(load: LoadToCommit, plan: LoadPlan, live: readonly DataFile[]): Promise<Replaced> {
-  const { mode, merge, files } = load;
+  const { mode, replacement, files } = load;
   if (mode === 'overwrite') return { removed: live, added: files };
   if (mode === 'overwrite_partition') return replacePartitions(live, files);
-  if (mode !== 'merge' || merge === undefined) throw new TypeError(`no mode of a load: ${mode}`);
-  const replaced = await merge.replace(plan, live, load.uncommitted, load.signal);
+  if ((mode !== 'merge' && mode !== 'replace_interval') || replacement === undefined) {
+    throw new TypeError(`no mode of a load: ${mode}`);
+  }
+  const replaced = await replacement.replace(plan, live, load.uncommitted, load.signal);
   return { removed: replaced.removed, added: [...files, ...replaced.added] };
 }
 

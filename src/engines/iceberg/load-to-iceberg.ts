@@ -8,7 +8,9 @@
  */
 import { EngineError } from '../../errors.ts';
 import type { Dataset, EngineContext } from '../dataset.ts';
-import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
+import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
+import { refuseRowsOutside } from '../sinks/rows-of-interval.ts';
+import type { Interval } from '../sources/interval.ts';
 import {
   CommitConflict,
   parseTableIdentifier,
@@ -16,13 +18,14 @@ import {
   type LoadedTable,
   type TableIdentifier,
 } from './catalog.ts';
-import { commitLoad, deleteFiles, type CommitOutcome } from './commit-load.ts';
+import { commitLoad, deleteFiles, type CommitOutcome, type LoadToCommit } from './commit-load.ts';
 import type { InputColumn } from './duckdb-types.ts';
 import { currentManifests, refuseToReplace } from './live-files.ts';
 import { findLoad, type CommittedLoad } from './load-ledger.ts';
 import { planLoad, type LoadPlan } from './load-plan.ts';
 import { Merge } from './merge.ts';
-import { describeInput, writeLoad } from './written-load.ts';
+import { IntervalReplacement } from './replace-interval.ts';
+import { describeInput, INPUT, writeLoad } from './written-load.ts';
 
 export interface IcebergLoadRequest {
   /** `<root execution>/<sink>`: the same in every attempt, also in retries of the run. */
@@ -35,6 +38,8 @@ export interface IcebergLoadRequest {
   partitionBy: string[];
   schemaEvolution: 'none' | 'add_columns';
   input: Dataset;
+  /** Whatever the mode: exactly the rows of this interval are replaced, and none may be elsewhere. */
+  interval?: Interval | undefined;
 }
 
 export interface IcebergLoadResult {
@@ -101,20 +106,26 @@ async function writeAndCommit(
   { catalog, duckdb }: IcebergLoadDependencies,
   context: EngineContext,
 ): Promise<CommitOutcome> {
-  const { loadName, mode, mergeKeys, partitionBy, schemaEvolution, input } = request;
+  const { loadName, mergeKeys, partitionBy, schemaEvolution, input, interval } = request;
+  const mode: LoadToCommit['mode'] = interval === undefined ? request.mode : 'replace_interval';
   const { signal } = context;
   const replan = (now: LoadedTable | undefined): Promise<LoadPlan> =>
     planLoad({ identifier, partitionBy, schemaEvolution }, now, columns, catalog);
   const plan = await replan(table);
   const { metadata, io } = plan.table;
   if (mode !== 'append') refuseToReplace(metadata, await currentManifests(metadata, io));
-  const merge = mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
+  const merge = request.mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
+  const replacement = interval === undefined ? merge : new IntervalReplacement(interval, input, duckdb);
+  const inspect = async (rows: DuckDbSession): Promise<void> => {
+    if (interval !== undefined) await refuseRowsOutside(rows, INPUT, interval);
+    await merge?.inspect(rows);
+  };
   const uncommitted: string[] = [];
   try {
-    const files = await writeLoad({ plan, input, uncommitted, signal }, duckdb, async (rows) => merge?.inspect(rows));
+    const files = await writeLoad({ plan, input, uncommitted, signal }, duckdb, inspect);
     context.progress(0.8);
     const { log } = context;
-    const load = { loadName, identifier, mode, plan, files, merge, replan, uncommitted, signal, log };
+    const load = { loadName, identifier, mode, plan, files, replacement, replan, uncommitted, signal, log };
     const committed = await commitLoad(load, catalog);
     if (committed.outcome !== 'committed') await deleteFiles(uncommitted, io);
     return committed;

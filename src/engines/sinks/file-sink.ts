@@ -6,8 +6,10 @@ import { quoteLiteral } from '../duckdb/quote.ts';
 import type { S3Access } from '../s3/s3-access.ts';
 import { isS3Uri } from '../s3/s3-address.ts';
 import type { FileRoots } from '../sources/file-roots.ts';
+import type { Interval } from '../sources/interval.ts';
 import type { FileTarget, WrittenFile } from './file-target.ts';
 import { localFileTarget } from './local-file-target.ts';
+import { refuseRowsOutside } from './rows-of-interval.ts';
 import { s3FileTarget } from './s3-file-target.ts';
 
 export interface FileLoad {
@@ -20,6 +22,8 @@ export interface FileLoad {
   s3?: S3Access | undefined;
   /** Names this load in all its attempts. */
   loadName: string;
+  /** No row may be outside of it. */
+  interval?: Interval | undefined;
 }
 
 /** json is one object a line; csv has a header, and an empty field for NULL. */
@@ -56,6 +60,7 @@ export async function writeFileSink(
     const rows = await engine.withSession(
       { signal: context.signal, inputs: { input }, writable: [target.temporary] },
       async (session) => {
+        if (load.interval !== undefined) await refuseRowsOutside(session, 'input', load.interval);
         const compression = compressed ? ', COMPRESSION gzip' : '';
         const options = `${COPY_OPTIONS[format]}${compression}, USE_TMP_FILE false`;
         const to = quoteLiteral(target.temporary);

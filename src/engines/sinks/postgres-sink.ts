@@ -6,10 +6,13 @@ import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { withoutValuelessTypes } from '../duckdb/valueless-columns.ts';
 import { isPostgresUrl } from '../postgres/connection-url.ts';
 import { withPostgres } from '../postgres/with-postgres.ts';
+import type { Interval } from '../sources/interval.ts';
 import { copyRows } from './copy-rows.ts';
 import { mergeRows, stageForMerge } from './merge-rows.ts';
 import { claimLoad, ensureLedger, type LoadRecord, recordLoad } from './postgres-ledger.ts';
 import { type InputColumn, locateTable, prepareTable, type TargetTable, type WrittenColumn } from './postgres-table.ts';
+import { deleteRowsOfInterval } from './replace-rows-of-interval.ts';
+import { refuseRowsOutside } from './rows-of-interval.ts';
 
 export interface PostgresLoad {
   input: Dataset;
@@ -22,6 +25,8 @@ export interface PostgresLoad {
   mergeKeys: readonly string[];
   /** Names this load in all its attempts, see `postgres-ledger.ts`. */
   loadName: string;
+  /** Whatever the mode: exactly the rows of this interval are replaced, and none may be elsewhere. */
+  interval?: Interval | undefined;
 }
 
 export interface PostgresLoaded extends LoadRecord {
@@ -60,6 +65,7 @@ export async function loadToPostgres(
       const { columns: described } = await session.describe('SELECT * FROM input');
       const rowColumns = await withoutValuelessTypes(session, input, described);
       const keys = request.mode === 'merge' ? keysOf(request.mergeKeys, rowColumns) : [];
+      if (request.interval !== undefined) await refuseRowsOutside(session, 'input', request.interval);
       const table = await locateTable(client, request.table);
       await ensureLedger(client, table);
       await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
@@ -70,7 +76,8 @@ export async function loadToPostgres(
       }
       const columns = await prepareTable(client, table, rowColumns);
       const load = { session, client, table, columns, keys, rows: input.rows, context };
-      const loaded = await WRITE[request.mode](load);
+      const loaded =
+        request.interval === undefined ? await WRITE[request.mode](load) : await replace(load, request.interval);
       await recordLoad(client, table, loadName, loaded);
       signal.throwIfAborted();
       await client.query('COMMIT');
@@ -107,6 +114,12 @@ const WRITE: Readonly<Record<PostgresSink['mode'], (load: Load) => Promise<LoadR
     return copied;
   },
 };
+
+async function replace(load: Load, interval: Interval): Promise<LoadRecord> {
+  await lockAgainstWriters(load);
+  await deleteRowsOfInterval(load.client, load.table, load.columns, interval);
+  return copyInto(load, load.table.sql);
+}
 
 /** Without it two loads at once would both delete the old rows and both add theirs. Readers go on. */
 async function lockAgainstWriters({ client, table }: Load): Promise<void> {

@@ -8,11 +8,11 @@ import { quoteIdentifier } from '../duckdb/quote.ts';
 import { parseTableIdentifier, type IcebergCatalog } from '../iceberg/catalog.ts';
 import { duckDbReadType } from '../iceberg/duckdb-types.ts';
 import { inParallel } from '../iceberg/in-parallel.ts';
+import { filesOfInterval } from '../iceberg/interval-files.ts';
 import { dataFilesOf, snapshotToRead } from '../iceberg/read-snapshot.ts';
 import type { StructType } from '../iceberg/schema.ts';
 import { checkFieldIds, checkNestedNames, columnName, tableRows } from '../iceberg/table-rows.ts';
 import { clearedOnFailure } from './cleared-on-failure.ts';
-import { mayHaveRowsOf } from './iceberg-interval.ts';
 import type { Interval } from './interval.ts';
 import { landParquet } from './land-parquet.ts';
 
@@ -49,7 +49,7 @@ export async function extractIceberg(
   checkNames(schema);
   checkNestedNames(metadata.schemas, schema);
   const files = snapshot === undefined ? [] : await dataFilesOf(snapshot, io);
-  const wanted = interval === undefined ? files : files.filter(mayHaveRowsOf(interval, schema));
+  const wanted = interval === undefined ? files : files.filter(filesOfInterval(interval, schema).mayHaveRows);
   if (wanted.length > MAX_FILES) {
     throw new EngineError(
       'UnsupportedError',

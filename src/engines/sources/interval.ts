@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors.ts';
-import { quoteIdentifier } from '../duckdb/quote.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb/quote.ts';
 
 /** The partition that a run is about: rows with `start <= column < end`. */
 export interface Interval {
@@ -35,8 +35,22 @@ export function intervalCondition(
   };
 }
 
+/**
+ * The same for one column, with the times in it: for statements that take no parameters.
+ *
+ * @param sql of the column's value
+ */
+export function withinInterval(
+  { startIso, endIso }: Interval,
+  { sql, ...column }: { sql: string; name: string; type: string },
+): string {
+  const type = comparableType(column);
+  const at = (iso: string) => `CAST(${quoteLiteral(iso)} AS ${type})`;
+  return `(CAST(${sql} AS ${type}) >= ${at(startIso)} AND CAST(${sql} AS ${type}) < ${at(endIso)})`;
+}
+
 function comparableType({ name, type }: { name: string; type: string }): string {
-  if (type === 'TIMESTAMP WITH TIME ZONE') return type;
+  if (type === 'TIMESTAMP WITH TIME ZONE' || type === 'TIMESTAMPTZ') return 'TIMESTAMPTZ';
   // Text is read as ISO 8601; text that is not fails the step.
   if (type === 'DATE' || type === 'VARCHAR' || /^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) return 'TIMESTAMP';
   throw new EngineError(

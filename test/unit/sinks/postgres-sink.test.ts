@@ -344,3 +344,43 @@ async function untilActive(statement: string): Promise<void> {
   const sql = `SELECT 1 FROM pg_stat_activity WHERE query LIKE '${statement}%' AND state = 'active' AND pid <> pg_backend_pid()`;
   while ((await query(sql)).length === 0) await sleep(5);
 }
+
+describe('an interval', () => {
+  const interval = { column: 'at', startIso: '2001-03-25T00:00:00+01:00', endIso: '2001-03-26T00:00:00+02:00' };
+  const hours = (type: string) =>
+    `SELECT CAST(TIMESTAMP '2001-03-24 21:00:00' + INTERVAL (n) HOUR AS ${type}) AS at, 'old' AS v FROM range(30) AS t(n)`;
+
+  test.each([
+    ['TIMESTAMP', 'append', 6],
+    ['TIMESTAMP', 'overwrite', 6],
+    ['TIMESTAMPTZ', 'append', 7],
+    ['DATE', 'append', 6],
+  ] as const)(
+    'of %s, when it is loaded in mode %s, is all that changes, also the second time',
+    async (type, mode, kept) => {
+      const table = `interval_${type.toLowerCase()}_${mode}`;
+      await load(table, hours(type));
+      const rows = `SELECT CAST(TIMESTAMPTZ '2001-03-25 12:00:00+02' AS ${type}) AS at, unnest(['a', 'b']) AS v`;
+      for (const _ of [1, 2]) {
+        expect(await load(table, rows, { mode, interval })).toMatchObject({ rows: 2, alreadyCommitted: false });
+        const counted = await query(`SELECT v, count(*)::int AS n FROM ${table} GROUP BY v ORDER BY v`);
+        expect(counted).toEqual([
+          { v: 'a', n: 1 },
+          { v: 'b', n: 1 },
+          { v: 'old', n: kept },
+        ]);
+      }
+    },
+  );
+
+  test('when a row is outside of it, or its column is a number, is refused and nothing is loaded', async () => {
+    await load('interval_kept', hours('TIMESTAMP'));
+    const outside = load('interval_kept', "SELECT TIMESTAMP '2001-03-26 00:00:00' AS at, 'x' AS v", { interval });
+    await expect(outside).rejects.toMatchObject({ type: 'ValidationError' });
+    await admin.query('CREATE TABLE interval_number (at bigint, v text)');
+    const number = load('interval_number', "SELECT 5 AS at, 'x' AS v", { interval });
+    await expect(number).rejects.toThrow('which has no place in an interval');
+    expect(await query('SELECT count(*)::int AS n FROM interval_kept')).toEqual([{ n: 30 }]);
+    expect(await query('SELECT count(*)::int AS n FROM interval_number')).toEqual([{ n: 0 }]);
+  });
+});

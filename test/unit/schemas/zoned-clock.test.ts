@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { zonedIso } from '../../../src/activities/zoned-iso.ts';
+import { zonedIso } from '../../../src/schemas/zoned-clock.ts';
 
 test.each([
   ['2001-01-01T00:00:00Z', 'UTC', '2001-01-01T00:00:00.000+00:00'],
