@@ -7,6 +7,9 @@ import { PGlite } from '@electric-sql/pglite';
 import { readTable } from '../../scripts/read-table.ts';
 import { Service } from '../support/service.ts';
 
+/** Of tests that stop and start the whole service. */
+const RESTARTED_TEST_MS = 120_000;
+
 let service: Service;
 let names = 0;
 
@@ -196,24 +199,28 @@ test('a partly loaded run, when its first reading met no row, reads none in a re
   expect(await ids(table)).toEqual({ rows: 20, ids: 20 });
 });
 
-test('a commit that nobody recorded, when another run or a retry from extract follows, is found in its table', async () => {
-  const { name, document, table, add, folder } = await incremental();
-  await service.register(document());
-  add(0, 100);
-  await breakFileSink(folder);
-  const failed = await run(name);
-  await forgetLoad(failed.executionId, 'load:lake');
-  add(100, 150);
-  const fresh = await run(name);
-  expect(fresh.status).toBe('FAILED');
-  expect(fresh.result?.reason).toContain(failed.executionId);
+test(
+  'a commit that nobody recorded, when another run or a retry from extract follows, is found in its table',
+  async () => {
+    const { name, document, table, add, folder } = await incremental();
+    await service.register(document());
+    add(0, 100);
+    await breakFileSink(folder);
+    const failed = await run(name);
+    await forgetLoad(failed.executionId, 'load:lake');
+    add(100, 150);
+    const fresh = await run(name);
+    expect(fresh.status).toBe('FAILED');
+    expect(fresh.result?.reason).toContain(failed.executionId);
 
-  await mendFileSink(folder);
-  expect((await retried(failed.executionId, { fromStep: 'extract' })).status).toBe('COMPLETED');
-  expect(await fileRows(folder)).toBe(100);
-  expect((await run(name)).status).toBe('COMPLETED');
-  expect(await ids(table)).toEqual({ rows: 150, ids: 150 });
-});
+    await mendFileSink(folder);
+    expect((await retried(failed.executionId, { fromStep: 'extract' })).status).toBe('COMPLETED');
+    expect(await fileRows(folder)).toBe(100);
+    expect((await run(name)).status).toBe('COMPLETED');
+    expect(await ids(table)).toEqual({ rows: 150, ids: 150 });
+  },
+  RESTARTED_TEST_MS,
+);
 
 test('a load that began and committed nothing, when another run follows, holds nobody up', async () => {
   const { name, document, table, add, folder } = await incremental();
@@ -262,19 +269,23 @@ test('a partly loaded run, when another source of it has no watermark, is read a
   expect(await ids(table)).toEqual({ rows: 150, ids: 150 });
 });
 
-test('a commit that nobody recorded, when a source without watermark would be read anew, is not hidden behind other rows', async () => {
-  const { name, document, add, folder } = await incremental();
-  add(0, 10);
-  const whole = document() as { definition: { sources: { t: { watermark_column?: string } } } };
-  delete whole.definition.sources.t.watermark_column;
-  await service.register(whole);
-  await breakFileSink(folder);
-  const failed = await run(name);
-  await forgetLoad(failed.executionId, 'load:lake');
-  add(10, 15);
-  await mendFileSink(folder);
-  const refused = await retried(failed.executionId, { fromStep: 'extract' });
-  expect(refused.status).toBe('FAILED');
-  expect(refused.result?.reason).toMatch(/load:lake has committed what execution .* read/);
-  expect((await retried(failed.executionId)).status).toBe('COMPLETED');
-});
+test(
+  'a commit that nobody recorded, when a source without watermark would be read anew, is not hidden behind other rows',
+  async () => {
+    const { name, document, add, folder } = await incremental();
+    add(0, 10);
+    const whole = document() as { definition: { sources: { t: { watermark_column?: string } } } };
+    delete whole.definition.sources.t.watermark_column;
+    await service.register(whole);
+    await breakFileSink(folder);
+    const failed = await run(name);
+    await forgetLoad(failed.executionId, 'load:lake');
+    add(10, 15);
+    await mendFileSink(folder);
+    const refused = await retried(failed.executionId, { fromStep: 'extract' });
+    expect(refused.status).toBe('FAILED');
+    expect(refused.result?.reason).toMatch(/load:lake has committed what execution .* read/);
+    expect((await retried(failed.executionId)).status).toBe('COMPLETED');
+  },
+  RESTARTED_TEST_MS,
+);
