@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
 import type { JsonObject } from '../../schemas/json.ts';
-import { AirflowHttp, type AirflowOptions, type AirflowRequest } from './airflow-http.ts';
+import { AirflowHttp, type AirflowOptions, type AirflowRequest, isSuccess } from './airflow-http.ts';
 import { parseJson } from './airflow-token.ts';
 import { boundedText } from './bounded-body.ts';
 
@@ -101,13 +101,10 @@ export class AirflowClient {
 
   /** Undefined for an expected refusal. */
   #call<T>(schema: z.ZodType<T>, request: AirflowRequest, signal: AbortSignal): Promise<T | undefined> {
-    return this.http.exchange(request, signal, async (response) => {
-      if (!response.ok) {
-        await response.body?.cancel();
-        return undefined;
-      }
-      const answer = schema.safeParse(parseJson(await boundedText(response)));
-      if (answer.success) return answer.data;
+    return this.http.exchange(request, signal, async (answer) => {
+      if (!isSuccess(answer.status)) return undefined;
+      const told = schema.safeParse(parseJson(await boundedText(answer)));
+      if (told.success) return told.data;
       const asked = `${request.method} ${request.path.split('?')[0] ?? ''}`;
       throw new EngineError('UnsupportedError', `Airflow's answer to ${asked} is not that of Airflow 3`);
     });

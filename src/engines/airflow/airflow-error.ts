@@ -1,5 +1,6 @@
 /** What Airflow's answers and its silence mean to a step: the one place where HTTP becomes an `EngineError`. */
 import { EngineError, type EngineErrorType } from '../../errors.ts';
+import type { NoAnswer } from '../http-exchange.ts';
 
 const DETAIL_LIMIT = 500;
 
@@ -23,10 +24,8 @@ export function refusal(status: number, body: string, asked: string): EngineErro
 }
 
 /** No answer: refused, reset, not found by name, or not in time. */
-export function noAnswer(error: unknown, url: string, timeoutMs: number): EngineError {
-  const late = error instanceof Error && error.name === 'TimeoutError';
-  const why = late ? `no answer within ${timeoutMs / 1000} s` : causeOf(error);
-  return new EngineError('UnavailableError', `Airflow at ${url} is away: ${why}`, { cause: error });
+export function noAnswer(error: NoAnswer, url: string): EngineError {
+  return new EngineError('UnavailableError', `Airflow at ${url} is away: ${error.message}`, { cause: error });
 }
 
 /** `{detail}` is a text, an object with a reason, or FastAPI's list of what is wrong with the request. */
@@ -45,13 +44,4 @@ function faultsOf(detail: unknown): string {
   return (detail as { loc?: unknown[]; msg?: string }[])
     .map(({ loc = [], msg = '' }) => `${loc.join('.')}: ${msg}`)
     .join('; ');
-}
-
-/** fetch says only "fetch failed"; what happened is in its cause. */
-function causeOf(error: unknown): string {
-  let root = error;
-  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
-  if (!(root instanceof Error)) return String(root);
-  const { code } = root as NodeJS.ErrnoException;
-  return root.message === '' ? (code ?? root.name) : root.message;
 }

@@ -1,5 +1,6 @@
 /** HTTP with Airflow 3: a time limit, a token that is renewed when Airflow knows it no more, errors in our words. */
-import { EngineError } from '../../errors.ts';
+import type { Readable } from 'node:stream';
+import { type HttpAnswer, NoAnswer, streamedExchange } from '../http-exchange.ts';
 import { noAnswer, refusal } from './airflow-error.ts';
 import { type Credentials, obtainToken } from './airflow-token.ts';
 import { boundedText } from './bounded-body.ts';
@@ -22,6 +23,15 @@ export interface AirflowRequest {
   expected?: readonly number[];
 }
 
+/** As it comes. */
+export type AirflowAnswer = HttpAnswer<Readable>;
+
+const UNKNOWN_TOKEN = Symbol('the token is not known');
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
 export class AirflowHttp {
   /** Without a slash at the end. */
   readonly url: string;
@@ -36,52 +46,62 @@ export class AirflowHttp {
   }
 
   /**
-   * @param read makes something of a successful or expected answer
+   * @param read makes something of a successful or expected answer; of what it leaves nothing is received
    * @throws EngineError for every other answer and for none; `signal.reason` when the signal aborts
    */
   async exchange<T>(
     request: AirflowRequest,
     signal: AbortSignal,
-    read: (response: Response) => Promise<T>,
+    read: (answer: AirflowAnswer) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
     try {
       const known = this.#token;
-      let response = await this.#send(request, signal);
-      // An expired token gets 401, one that a restarted Airflow does not know 403.
-      if ((response.status === 401 || response.status === 403) && known !== undefined) {
-        await response.body?.cancel();
-        if (this.#token === known) this.#token = undefined;
-        response = await this.#send(request, signal);
-      }
-      if (response.ok || request.expected?.includes(response.status) === true) return await read(response);
-      const asked = `${request.method} ${request.path.split('?')[0] ?? ''}`;
-      throw refusal(response.status, await boundedText(response), asked);
+      const first = await this.#send(request, signal, read, known !== undefined);
+      if (first !== UNKNOWN_TOKEN) return first;
+      if (this.#token === known) this.#token = undefined;
+      // The answer to a fresh token is taken whatever it is.
+      return (await this.#send(request, signal, read, false)) as T;
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof EngineError ? error : noAnswer(error, this.url, this.#timeoutMs);
+      if (error instanceof NoAnswer) throw noAnswer(error, this.url);
+      throw error;
     }
   }
 
-  async #send({ method, path, body, accept }: AirflowRequest, signal: AbortSignal): Promise<Response> {
+  async #send<T>(
+    request: AirflowRequest,
+    signal: AbortSignal,
+    read: (answer: AirflowAnswer) => Promise<T>,
+    renewable: boolean,
+  ): Promise<T | typeof UNKNOWN_TOKEN> {
+    const { method, path, body, accept = 'application/json', expected = [] } = request;
     const token = await this.#currentToken();
-    return fetch(`${this.url}/api/v2${path}`, {
+    const sent = {
       method,
+      url: `${this.url}/api/v2${path}`,
       headers: {
         authorization: `Bearer ${token}`,
-        accept: accept ?? 'application/json',
+        accept,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]),
+      timeoutMs: this.#timeoutMs,
+      signal,
+    };
+    return streamedExchange(sent, async (answer) => {
+      const { status } = answer;
+      // An expired token gets 401, one that a restarted Airflow does not know 403.
+      if ((status === 401 || status === 403) && renewable) return UNKNOWN_TOKEN;
+      if (isSuccess(status) || expected.includes(status)) return read(answer);
+      throw refusal(status, await boundedText(answer), `${method} ${path.split('?')[0] ?? ''}`);
     });
   }
 
   /** Shared by all steps of this process; one that is cancelled must not take it from the others. */
   #currentToken(): Promise<string> {
     if (this.#token === undefined) {
-      const obtaining = obtainToken(this.url, this.#credentials, AbortSignal.timeout(this.#timeoutMs));
+      const obtaining = obtainToken(this.url, this.#credentials, this.#timeoutMs);
       this.#token = obtaining;
       obtaining.catch(() => {
         if (this.#token === obtaining) this.#token = undefined;

@@ -1,14 +1,15 @@
 /** The JWT that Airflow 3 wants with every call, and the words for an Airflow that has none to give. */
 import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
+import { exchange, type HttpAnswer } from '../http-exchange.ts';
 import { refusal } from './airflow-error.ts';
-import { boundedText } from './bounded-body.ts';
 
 export interface Credentials {
   username: string;
   password: string;
 }
 
+const MAX_ANSWER_BYTES = 1024 * 1024;
 const tokenAnswer = z.object({ access_token: z.string().min(1) });
 const versionAnswer = z.object({ version: z.string() });
 
@@ -19,43 +20,48 @@ const versionAnswer = z.object({ version: z.string() });
 export async function obtainToken(
   baseUrl: string,
   { username, password }: Credentials,
-  signal: AbortSignal,
+  timeoutMs: number,
 ): Promise<string> {
-  const response = await fetch(`${baseUrl}/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ username, password }),
-    redirect: 'manual',
-    signal,
-  });
-  const body = await boundedText(response);
-  if (response.status === 401) {
+  const answer = await exchange(
+    {
+      method: 'POST',
+      url: `${baseUrl}/auth/token`,
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ username, password }),
+      timeoutMs,
+    },
+    MAX_ANSWER_BYTES,
+  );
+  const { status } = answer;
+  const body = answer.body.toString();
+  if (status === 401) {
     throw new EngineError(
       'PermissionDeniedError',
       `Airflow refused the password of ${username}; see AIRFLOW_USERNAME and AIRFLOW_PASSWORD`,
     );
   }
-  if (response.ok) {
-    const answer = tokenAnswer.safeParse(parseJson(body));
-    if (answer.success) return answer.data.access_token;
+  const succeeded = status >= 200 && status < 300;
+  if (succeeded) {
+    const told = tokenAnswer.safeParse(parseJson(body));
+    if (told.success) return told.data.access_token;
   }
-  if (response.ok || [404, 405].includes(response.status) || isRedirect(response.status)) {
-    throw await notAirflow3(baseUrl, response, signal);
+  if (succeeded || [404, 405].includes(status) || isRedirect(status)) {
+    throw await notAirflow3(baseUrl, answer, timeoutMs);
   }
-  throw refusal(response.status, body, 'POST /auth/token');
+  throw refusal(status, body, 'POST /auth/token');
 }
 
 /** Airflow 2 tells its version to anybody, at an address that Airflow 3 has no more. */
-async function notAirflow3(baseUrl: string, { status, headers }: Response, signal: AbortSignal): Promise<EngineError> {
-  const older = await fetch(`${baseUrl}/api/v1/version`, { redirect: 'manual', signal });
-  const version = versionAnswer.safeParse(parseJson(await boundedText(older)));
-  if (older.ok && version.success) {
+async function notAirflow3(baseUrl: string, { status, headers }: HttpAnswer, timeoutMs: number): Promise<EngineError> {
+  const older = await exchange({ method: 'GET', url: `${baseUrl}/api/v1/version`, timeoutMs }, MAX_ANSWER_BYTES);
+  const version = versionAnswer.safeParse(parseJson(older.body.toString()));
+  if (older.status === 200 && version.success) {
     return new EngineError(
       'UnsupportedError',
       `Airflow at ${baseUrl} is version ${version.data.version}; Airflow 3 is needed, older ones are not driven`,
     );
   }
-  const location = isRedirect(status) ? `, to ${headers.get('location') ?? 'nowhere'}` : '';
+  const location = isRedirect(status) ? `, to ${headers['location'] ?? 'nowhere'}` : '';
   return new EngineError(
     'UnsupportedError',
     `AIRFLOW_URL ${baseUrl} is no Airflow 3: POST /auth/token answered ${status}${location}`,

@@ -1,6 +1,5 @@
 /** The end of a task's log, for people: what they would scroll to in Airflow's UI. */
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import * as z from 'zod';
 import { type AirflowClient, type TaskInstance, taskPath } from './airflow-client.ts';
 import { parseJson } from './airflow-token.ts';
@@ -35,9 +34,8 @@ export async function endOfLog(
   const path = `${taskPath(dagId, runId, taskId)}/logs/${tryNumber}?map_index=${mapIndex}`;
   const request = { method: 'GET', path, accept: 'application/x-ndjson' } as const;
   return client.http.exchange(request, signal, async ({ body }) => {
-    if (body === null) return '';
     let kept: string[] = [];
-    for await (const line of createInterface({ input: Readable.fromWeb(body), crlfDelay: Infinity })) {
+    for await (const line of createInterface({ input: body, crlfDelay: Infinity })) {
       kept.push(...linesOf(line));
       if (kept.length > 10 * KEPT_LINES) kept = kept.slice(-KEPT_LINES);
     }

@@ -1,9 +1,10 @@
 /** HTTP with a SQL gateway or a job manager: a time limit, a bound on answers, errors in our words. */
 import * as z from 'zod';
-import { EngineError, messageOf } from '../../errors.ts';
+import { EngineError } from '../../errors.ts';
+import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer } from '../http-exchange.ts';
 
 const TIMEOUT_MS = 30_000;
-const MAX_ANSWER_CHARACTERS = 8_000_000;
+const MAX_ANSWER_BYTES = 8_000_000;
 const TOLD_LENGTH = 2_000;
 
 export interface FlinkRequest {
@@ -35,37 +36,37 @@ export class FlinkHttp {
    * @throws EngineError for any other answer and for none: 408, 429, 5xx and silence are `UnavailableError`
    */
   async call<T>(schema: z.ZodType<T>, request: FlinkRequest, signal: AbortSignal): Promise<T | undefined> {
-    signal.throwIfAborted();
     const { method, path, body, expected = [] } = request;
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(this.url + path, {
-        method,
-        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      });
-      status = response.status;
-      text = await response.text();
-    } catch (error) {
-      signal.throwIfAborted();
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new EngineError('UnavailableError', `${this.#what} at ${this.url} is away: ${messageOf(cause)}`, {
-        cause: error,
-      });
-    }
+    const { status, text } = await this.#exchange({
+      method,
+      url: this.url + path,
+      ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    });
     if (expected.includes(status)) return undefined;
     if (status < 200 || status > 299) throw this.#refused(status, text, request);
-    if (text.length > MAX_ANSWER_CHARACTERS) {
-      throw new EngineError('UnsupportedError', `${this.#what} answered more than ${MAX_ANSWER_CHARACTERS} characters`);
-    }
     const parsed = schema.safeParse(parse(text));
     if (parsed.success) return parsed.data;
     throw new EngineError(
       'UnsupportedError',
       `${this.#what} answered something else than expected to ${method} ${path}`,
     );
+  }
+
+  async #exchange(request: HttpRequest): Promise<{ status: number; text: string }> {
+    try {
+      const { status, body } = await exchange(request, MAX_ANSWER_BYTES);
+      return { status, text: body.toString() };
+    } catch (error) {
+      if (error instanceof AnswerTooLarge) {
+        throw new EngineError('UnsupportedError', `${this.#what} answered ${error.message}`);
+      }
+      if (!(error instanceof NoAnswer)) throw error;
+      throw new EngineError('UnavailableError', `${this.#what} at ${this.url} is away: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   #refused(status: number, text: string, { method, path }: FlinkRequest): EngineError {

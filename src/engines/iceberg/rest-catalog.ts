@@ -16,7 +16,7 @@ import {
 import type { FileIo } from './file-io.ts';
 import { RestClient, type CatalogRequest, type RestClientOptions } from './rest-client.ts';
 import { faultOf, refusalOf } from './rest-errors.ts';
-import { NotSent, type HttpAnswer } from './rest-exchange.ts';
+import { type CatalogAnswer, NotSent } from './rest-exchange.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
 import { parseIcebergJson, tableMetadataOf } from './table-metadata.ts';
 
@@ -100,26 +100,26 @@ export class RestCatalog implements IcebergCatalog {
   }
 
   /** Views have names of the same kind: a table that cannot be made, since there is one, and is not there, is a view. */
-  async #taken(identifier: TableIdentifier, answer: HttpAnswer): Promise<EngineError | undefined> {
+  async #taken(identifier: TableIdentifier, answer: CatalogAnswer): Promise<EngineError | undefined> {
     if ((await this.loadTable(identifier)) !== undefined) return undefined;
     return new EngineError('ValidationError', `${fullName(identifier)} is no table: ${faultOf(answer).message}`);
   }
 
   /** For requests that may be repeated: that nobody saw one is the same as that nobody answered it. */
-  #send(request: CatalogRequest): Promise<HttpAnswer> {
+  #send(request: CatalogRequest): Promise<CatalogAnswer> {
     return this.#client.send(request).catch((error: unknown) => {
       throw error instanceof NotSent ? error.cause : error;
     });
   }
 
   /** REST specification, `LoadTableResult`. */
-  #loaded({ text }: HttpAnswer): LoadedTable {
+  #loaded({ text }: CatalogAnswer): LoadedTable {
     const { metadata } = parseIcebergJson(text) as { metadata?: unknown };
     return { metadata: tableMetadataOf(metadata), io: this.#io };
   }
 }
 
-function conflict(answer: HttpAnswer): CommitConflict {
+function conflict(answer: CatalogAnswer): CommitConflict {
   return new CommitConflict(faultOf(answer).message);
 }
 
@@ -128,7 +128,7 @@ function tablePath({ namespace, name }: TableIdentifier, of: (levels: readonly s
 }
 
 /** The catalog itself says so, not something in front of it. */
-function isNotFound(answer: HttpAnswer): boolean {
+function isNotFound(answer: CatalogAnswer): boolean {
   return answer.status === 404 && faultOf(answer).type !== undefined;
 }
 

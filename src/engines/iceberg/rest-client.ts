@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
 import { refusalOf } from './rest-errors.ts';
-import { exchange, NotSent, type HttpAnswer } from './rest-exchange.ts';
+import { askCatalog, type CatalogAnswer, NotSent } from './rest-exchange.ts';
 import { ClientCredentialTokens, givenToken, NO_TOKEN, type TokenSource } from './rest-token.ts';
 
 export interface RestClientOptions {
@@ -64,7 +64,7 @@ export class RestClient {
    * @throws NotSent when the catalog surely has not seen the request: it is away, or there is no token for us
    * @throws EngineError `UnavailableError` when nobody knows whether it has
    */
-  async send({ method, path, body }: CatalogRequest): Promise<HttpAnswer> {
+  async send({ method, path, body }: CatalogRequest): Promise<CatalogAnswer> {
     const session = await beforeSending(this.#connect());
     const url = new URL(
       path((levels) => levels.map(encodeURIComponent).join(session.separator)),
@@ -129,7 +129,7 @@ export class RestClient {
     method: CatalogRequest['method'],
     url: URL,
     body: string | undefined,
-  ): Promise<HttpAnswer> {
+  ): Promise<CatalogAnswer> {
     let renewed = false;
     for (let waits = 0; ;) {
       const token = await beforeSending(tokens.current());
@@ -138,8 +138,8 @@ export class RestClient {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       };
-      const sent = { method, url, headers, timeoutMs: this.#timeoutMs, ...(body !== undefined && { body }) };
-      const answer = await exchange(sent);
+      const sent = { method, url: url.href, headers, timeoutMs: this.#timeoutMs, ...(body !== undefined && { body }) };
+      const answer = await askCatalog(sent);
       // 419 is what the specification once called it.
       const untrusted = answer.status === 401 || answer.status === 419;
       if (untrusted && token !== undefined && !renewed && tokens.rejected(token)) {
@@ -173,7 +173,7 @@ function beforeSending<T>(step: Promise<T>): Promise<T> {
 }
 
 /** Of `defaults` and `overrides` (REST specification, `CatalogConfig`), the latter go first. */
-function readConfig(answer: HttpAnswer): Partial<Record<string, string>> {
+function readConfig(answer: CatalogAnswer): Partial<Record<string, string>> {
   if (answer.status !== 200) throw refusalOf(answer, 'tell its configuration');
   try {
     const { defaults, overrides } = JSON.parse(answer.text) as Record<string, Record<string, string> | undefined>;

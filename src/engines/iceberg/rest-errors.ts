@@ -1,6 +1,6 @@
 /** Answers of a REST catalog that are errors (REST specification, `IcebergErrorResponse`), as EngineErrors. */
 import { EngineError, type EngineErrorType } from '../../errors.ts';
-import type { HttpAnswer } from './rest-exchange.ts';
+import type { CatalogAnswer } from './rest-exchange.ts';
 
 export interface CatalogFault {
   /** `NoSuchTableException`, …; undefined when the answer is not a catalog's, but that of something in front of it. */
@@ -10,7 +10,7 @@ export interface CatalogFault {
 
 const MAX_MESSAGE_LENGTH = 500;
 
-export function faultOf({ status, text }: HttpAnswer): CatalogFault {
+export function faultOf({ status, text }: CatalogAnswer): CatalogFault {
   try {
     const parsed = JSON.parse(text) as { error?: { message?: unknown; type?: unknown } } | null;
     const error = parsed?.error;
@@ -26,7 +26,7 @@ export function faultOf({ status, text }: HttpAnswer): CatalogFault {
 }
 
 /** What an answer that is no success means for whoever asked. */
-export function refusalOf(answer: HttpAnswer, asked: string): EngineError {
+export function refusalOf(answer: CatalogAnswer, asked: string): EngineError {
   const { type, message } = faultOf(answer);
   const told = `the Iceberg catalog did not ${asked}: ${describe(answer.status, message)}`;
   return new EngineError(engineTypeOf(answer.status, type), told);

@@ -3,7 +3,7 @@
  * `/v1/oauth/tokens`; RFC 6749, section 4.4).
  */
 import { EngineError } from '../../errors.ts';
-import { exchange } from './rest-exchange.ts';
+import { askCatalog } from './rest-exchange.ts';
 
 export interface TokenSource {
   /** Undefined: requests carry none. */
@@ -73,9 +73,9 @@ export class ClientCredentialTokens implements TokenSource {
     const { id, secret, endpoint, scope, timeoutMs } = this.#credential;
     const form = { grant_type: 'client_credentials', client_id: id, client_secret: secret, scope };
     const askedAtMs = performance.now();
-    const { status, text } = await exchange({
+    const { status, text } = await askCatalog({
       method: 'POST',
-      url: endpoint,
+      url: endpoint.href,
       headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
       body: new URLSearchParams(form).toString(),
       timeoutMs,

@@ -5,7 +5,14 @@ import { EngineError, type EngineErrorType } from '../../errors.ts';
 import type { ApiSource } from '../../schemas/api-source.ts';
 import type { EngineContext } from '../dataset.ts';
 import type { EgressGuard } from '../egress-guard.ts';
-import { type PinnedAnswer, pinnedExchange } from './pinned-exchange.ts';
+import {
+  AnswerTooLarge,
+  type HttpAnswer,
+  type HttpRequest,
+  NoAnswer,
+  streamedExchange,
+  wholeBody,
+} from '../http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface ApiHeader {
@@ -34,7 +41,7 @@ export interface ApiClientOptions {
   limits: ApiLimits;
 }
 
-export interface ApiAnswer extends PinnedAnswer {
+export interface ApiAnswer extends HttpAnswer {
   /** Where it came from, after redirects. */
   url: URL;
 }
@@ -69,7 +76,8 @@ export class ApiClient {
     for (let asked = 0; ; asked += 1) {
       const answer = await this.#follow(url);
       if (!WAITS.has(answer.status)) return accepted(answer);
-      const wait = retryAfterMs(answer.retryAfter, Date.now()) ?? Math.min(waitMs, FIRST_WAIT_MS * 2 ** asked);
+      const wait =
+        retryAfterMs(answer.headers['retry-after'], Date.now()) ?? Math.min(waitMs, FIRST_WAIT_MS * 2 ** asked);
       if (asked === waits) throw refusal(answer, `it was asked ${asked + 1} times`);
       if (wait > waitMs) throw refusal(answer, `it wants ${Math.ceil(wait / 1000)} s to pass`);
       this.#context.log('info', `${answer.url.host} answered ${told(answer)}; waiting ${Math.ceil(wait / 1000)} s`);
@@ -86,27 +94,46 @@ export class ApiClient {
     for (let redirects = 0; ; redirects += 1) {
       signal.throwIfAborted();
       const addresses = await this.#unlessAborted(egress.addressesOf(url));
-      const answer = await pinnedExchange(
-        {
-          method,
-          url,
-          addresses,
-          headers: this.#headers(trusted, method),
-          ...(method === 'POST' && source.body !== undefined && { body: JSON.stringify(source.body) }),
-          timeoutMs: limits.requestTimeoutMs,
-          maxBytes: limits.pageBytes,
-        },
+      const answer = await this.#exchange({
+        method,
+        url: url.href,
+        addresses,
+        headers: this.#headers(trusted, method),
+        ...(method === 'POST' && source.body !== undefined && { body: JSON.stringify(source.body) }),
+        timeoutMs: limits.requestTimeoutMs,
         signal,
-      );
-      if (!REDIRECTS.has(answer.status) || answer.location === undefined) return { ...answer, url };
+      });
+      const { location } = answer.headers;
+      if (!REDIRECTS.has(answer.status) || location === undefined) return { ...answer, url };
       if (redirects === MAX_REDIRECTS) {
         throw new EngineError('ValidationError', `${first.host} redirects more than ${MAX_REDIRECTS} times`);
       }
-      url = redirectTarget(answer.location, url);
+      url = redirectTarget(location, url);
       // Once elsewhere, whoever is there decides what is asked next, so that the way back gets no secret either.
       trusted &&= url.origin === this.#origin;
       // As browsers do (WHATWG Fetch, HTTP-redirect fetch).
       if (answer.status <= 303) method = 'GET';
+    }
+  }
+
+  /** What a server says that is no success may hold what it was sent, so that is not read. */
+  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const { pageBytes } = this.#options.limits;
+    try {
+      return await streamedExchange(request, async (answer) => {
+        const succeeded = answer.status >= 200 && answer.status < 300;
+        if (succeeded) refusePacked(answer.headers);
+        return { ...answer, body: succeeded ? await wholeBody(answer, pageBytes) : Buffer.alloc(0) };
+      });
+    } catch (error) {
+      if (error instanceof AnswerTooLarge) {
+        throw new EngineError('ValidationError', `an answer has more than ${pageBytes} bytes; ask for smaller pages`);
+      }
+      if (!(error instanceof NoAnswer)) throw error;
+      if (error.code === 'ERR_INVALID_CHAR') {
+        throw new EngineError('ValidationError', 'headers: a value has characters that HTTP cannot carry');
+      }
+      throw new EngineError('UnavailableError', `${new URL(request.url).host} did not answer: ${error.message}`);
     }
   }
 
@@ -116,6 +143,7 @@ export class ApiClient {
       ([name, { secret }]) => trusted || !(secret || CREDENTIALS.has(name.toLowerCase())),
     );
     return {
+      accept: 'application/json',
       ...(method === 'POST' && source.body !== undefined && { 'content-type': 'application/json' }),
       ...Object.fromEntries(sent.map(([name, { value }]) => [name.toLowerCase(), value])),
     };
@@ -142,6 +170,16 @@ export class ApiClient {
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
+  }
+}
+
+/** What was unpacked says no more how it was packed. */
+function refusePacked(headers: HttpAnswer['headers']): void {
+  if (!['', 'identity'].includes(headers['content-encoding']?.trim().toLowerCase() ?? '')) {
+    throw new EngineError(
+      'UnsupportedError',
+      'the answer is packed in a way that was not asked for; expected gzip or br',
+    );
   }
 }
 

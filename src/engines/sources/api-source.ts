@@ -96,7 +96,7 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
     }
     if (read.pages === MAX_PAGES) throw tooMuch(`${MAX_PAGES} pages; set max_pages, or larger pages`);
     const answer = await client.ask(url);
-    const { value, textOf } = parseAnswer(answer.body, answer.contentType);
+    const { value, textOf } = parseAnswer(answer.body, answer.headers['content-type']);
     const records = recordsOf(value, source.records_path);
     const lines = records.map((record) => `${textOf(record)}\n`);
     for (const line of lines) read.longestBytes = Math.max(read.longestBytes, Buffer.byteLength(line));
@@ -107,7 +107,7 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
     read.pages += 1;
     read.records += records.length;
     if (read.pages % LOG_EVERY_PAGES === 0) context.log('info', `${read.records} records of ${read.pages} pages`);
-    url = pages.next({ url: answer.url, answer: value, records: records.length, link: answer.link });
+    url = pages.next({ url: answer.url, answer: value, records: records.length, link: answer.headers['link'] });
   }
   return read;
 }

@@ -1,8 +1,10 @@
 /** The REST submission server of a standalone Spark master, as far as a step needs it; the one place where its answers become errors. */
 import * as z from 'zod';
-import { EngineError, messageOf } from '../../errors.ts';
+import { EngineError } from '../../errors.ts';
+import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer } from '../http-exchange.ts';
 
 const TIMEOUT_MS = 30_000;
+const MAX_ANSWER_BYTES = 1_000_000;
 const TOLD_LENGTH = 2_000;
 /** Of the protocol; the master takes clients of other versions, too. */
 const CLIENT_VERSION = '4.1.4';
@@ -74,25 +76,13 @@ export class StandaloneMaster {
   }
 
   async #call(method: 'GET' | 'POST', path: string, signal: AbortSignal, body?: unknown) {
-    signal.throwIfAborted();
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(`${this.#url}/v1/submissions/${path}`, {
-        method,
-        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      });
-      status = response.status;
-      text = await response.text();
-    } catch (error) {
-      signal.throwIfAborted();
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new EngineError('UnavailableError', `Spark's master at ${this.#url} is away: ${messageOf(cause)}`, {
-        cause: error,
-      });
-    }
+    const { status, text } = await this.#exchange({
+      method,
+      url: `${this.#url}/v1/submissions/${path}`,
+      ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    });
     const parsed = answer.safeParse(parse(text));
     const { message = '' } = parsed.data ?? {};
     if (status < 200 || status > 299) throw this.#refused(status, told(message === '' ? text : message), path);
@@ -107,6 +97,18 @@ export class StandaloneMaster {
       throw new EngineError('UnavailableError', `Spark's master at ${this.#url} is not ready: ${told(message)}`);
     }
     return parsed.data;
+  }
+
+  async #exchange(request: HttpRequest): Promise<{ status: number; text: string }> {
+    try {
+      const { status, body } = await exchange(request, MAX_ANSWER_BYTES);
+      return { status, text: body.toString() };
+    } catch (error) {
+      if (!(error instanceof NoAnswer || error instanceof AnswerTooLarge)) throw error;
+      throw new EngineError('UnavailableError', `Spark's master at ${this.#url} is away: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   #refused(status: number, message: string, path: string): EngineError {

@@ -203,7 +203,7 @@ describe('a commit', () => {
       (catalog) => catalog.commitTable(TABLE, [], []).catch((error: unknown) => error),
       { timeoutMs: 100 },
     );
-    const message = expect.stringContaining('no answer within 0.1 s') as string;
+    const message = expect.stringContaining('no whole answer within 0.1 s') as string;
     expect(outcome).toMatchObject({ name: 'EngineError', type: 'UnavailableError', message });
   });
 
