@@ -5,7 +5,9 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { KillingProxy } from '../support/killing-proxy.ts';
 import { Service } from '../support/service.ts';
 import { SparkStandalone } from '../support/spark-standalone.ts';
+import { crashesSuite } from './spark/crashes.suite.ts';
 import { runsSuite } from './spark/runs.suite.ts';
+import { submitterSuite } from './spark/submitter.suite.ts';
 import { NUMBERS, type Subject } from './spark/subject.ts';
 
 let subject: Subject;
@@ -24,3 +26,5 @@ beforeEach(() => {
 });
 
 runsSuite(() => subject);
+submitterSuite(() => subject);
+crashesSuite(() => subject);

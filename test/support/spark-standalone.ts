@@ -41,11 +41,11 @@ export class SparkStandalone implements AsyncDisposable {
   readonly #daemons = new Map<Daemon, ChildProcess>();
 
   /**
-   * Resolves when the master has the worker.
+   * Resolves when the master has the worker, unless it is to have none.
    *
    * @param settings further properties of the master, `name=value`
    */
-  static async start(settings: readonly string[] = []): Promise<SparkStandalone> {
+  static async start(settings: readonly string[] = [], { worker = true } = {}): Promise<SparkStandalone> {
     const { python } = await preparePythonEnvironment((line) => process.stderr.write(`${line}\n`));
     const [rest = 0, master = 0, masterUi = 0, workerUi = 0] = await freePorts([0, 0, 0, 0].map(() => undefined));
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-spark-'));
@@ -64,7 +64,7 @@ export class SparkStandalone implements AsyncDisposable {
     };
     try {
       await spark.startMaster();
-      await spark.startWorker();
+      if (worker) await spark.startWorker();
       return spark;
     } catch (error) {
       const said = (await spark.#said('master')) + (await spark.#said('worker'));

@@ -10,11 +10,8 @@ import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
 
 const outcome = z.object({
-  /**
-   * `done`; `failed`: the application or its driver; `lost`: the driver ended under the application, which was ended;
-   * `stopped`: because the service asked; `killed`: because somebody asked Spark.
-   */
-  state: z.enum(['done', 'failed', 'lost', 'stopped', 'killed']),
+  /** `failed`: the application or its driver; `stopped`: because the service asked; `killed`: because somebody asked Spark. */
+  state: z.enum(['done', 'failed', 'stopped', 'killed']),
   /** The end of the driver's log, or what else is known. */
   log: z.string().default(''),
 });
@@ -37,10 +34,15 @@ export class JobNotes {
     this.#folder = folder;
   }
 
-  /** How the job ended; undefined while nobody has said so. */
-  async outcome(): Promise<Outcome | undefined> {
+  /** How the application ended, as its launcher tells it; undefined while it does not. */
+  outcome(): Promise<Outcome | undefined> {
+    return this.#read('outcome.json', outcome);
+  }
+
+  /** How the job ended, where that takes more than its launcher's word; undefined while the service has not said so. */
+  async verdict(): Promise<Outcome | undefined> {
     const claimed = await this.#read('claim.json', claim);
-    return claimed?.by === 'service' ? claimed.outcome : this.#read('outcome.json', outcome);
+    return claimed?.by === 'service' ? claimed.outcome : this.#read('verdict.json', outcome);
   }
 
   /** The driver that runs the application, or ran it. */
@@ -54,9 +56,9 @@ export class JobNotes {
     return this.#putIfAbsent('claim.json', JSON.stringify({ by: 'service', outcome: result }));
   }
 
-  /** Says how the job ended, where its driver cannot any more; false when somebody was faster. */
-  conclude(result: Outcome): Promise<boolean> {
-    return this.#putIfAbsent('outcome.json', JSON.stringify(result));
+  /** Says how the job ended; false when somebody was faster. */
+  judge(result: Outcome): Promise<boolean> {
+    return this.#putIfAbsent('verdict.json', JSON.stringify(result));
   }
 
   /** What the master called the submissions that are known of. */

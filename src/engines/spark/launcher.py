@@ -10,7 +10,8 @@ written beside the claim, where it stays when the master has long forgotten the 
 In FOLDER, which the service and all drivers share:
 
     claim.json     put if absent, by a driver, or by the service so that no driver can any more
-    outcome.json   put if absent: done, failed, lost (the driver ended under the application) or stopped
+    outcome.json   put if absent, by the driver that has the name: done, failed or stopped
+    verdict.json   put if absent, by the service: what it makes of a failure, or of an outcome that is missing
     alive          touched every second while the application works
     stop           made by the service: end the application
 
@@ -95,13 +96,13 @@ def run(command, folder):
         preexec_fn=end_with_parent(),
     )
     tail = Tail(application.stdout)
-    state = None
+    state, lost = None, False
     while state is None:
         try:
             state = "done" if application.wait(timeout=LOOK_EVERY_S) == 0 else "failed"
         except subprocess.TimeoutExpired:
             if os.getppid() != driver or asked_to_end.is_set():
-                state = "lost"
+                state, lost = "failed", True
             elif look(folder):
                 state = "stopped"
     # What it left running would work on after its outcome is told.
@@ -110,7 +111,7 @@ def run(command, folder):
     except (ProcessLookupError, PermissionError):
         pass
     code = application.wait()
-    log = tail.text() if state != "lost" else f"{tail.text()}\n{end_of('stderr')}"
+    log = tail.text() if not lost else f"{tail.text()}\n{end_of('stderr')}"
     return state, code, log
 
 

@@ -13,11 +13,11 @@ export interface WatchedJob {
 }
 
 /** The master may tell a driver's end before what its launcher wrote is seen in staging. */
-const OUTCOME_FOLLOWS_WITHIN_MS = 10_000;
+export const OUTCOME_FOLLOWS_WITHIN_MS = 10_000;
 /** A launcher gives a sign of life each second. */
 const SILENT_AFTER_MS = 60_000;
 /** A driver whose submission was not answered has claimed its name by then, or waits for a worker. */
-const SUBMIT_AGAIN_AFTER_MS = 30_000;
+const SUBMIT_AGAIN_AFTER_MS = 15_000;
 
 export class StandaloneJob {
   url = '';
@@ -43,9 +43,12 @@ export class StandaloneJob {
   async look(): Promise<Outcome | undefined> {
     const claim = await this.#notes.claim();
     if (claim !== undefined) await this.#show(claim.logUrl ?? this.#master.link(claim.submissionId));
+    const verdict = await this.#notes.verdict();
+    if (verdict !== undefined) return verdict;
+    if (claim === undefined) return this.#lookForDriver();
     const outcome = await this.#notes.outcome();
-    if (outcome !== undefined) return outcome.state === 'lost' && claim ? this.#whyLost(claim, outcome) : outcome;
-    return claim === undefined ? this.#lookForDriver() : this.#lookAtDriver(claim);
+    if (outcome === undefined) return this.#lookAtDriver(claim);
+    return outcome.state === 'failed' ? this.#judge(claim, outcome) : outcome;
   }
 
   /** Nobody has claimed the name: it waits for a worker, or was never submitted, or ended before it came so far. */
@@ -100,7 +103,7 @@ export class StandaloneJob {
       if (status.state !== 'FINISHED') {
         const log = `Spark says ${status.state} of ${submissionId}, whose launcher wrote no outcome: ${status.message}`;
         const result: Outcome = { state: status.state === 'KILLED' ? 'killed' : 'failed', log };
-        return (await this.#notes.conclude(result)) ? result : undefined;
+        return (await this.#notes.judge(result)) ? result : undefined;
       }
     }
     this.#endedAtMs = undefined;
@@ -112,10 +115,16 @@ export class StandaloneJob {
     );
   }
 
-  /** Its launcher has ended the application because the driver ended; the master may know that somebody wanted it. */
-  async #whyLost({ submissionId }: DriverClaim, outcome: Outcome): Promise<Outcome> {
+  /**
+   * An application fails also because somebody kills its driver, and that is known before the master says it: then it is
+   * not to be run again.
+   */
+  async #judge({ submissionId }: DriverClaim, { log }: Outcome): Promise<Outcome | undefined> {
     const status = await this.#master.status(submissionId, this.#job.context.signal);
-    return status?.state === 'KILLED' ? { ...outcome, state: 'killed' } : outcome;
+    const undecided = status !== undefined && !SAID_ENDED.has(status.state);
+    if (undecided && !this.#endedLongAgo()) return undefined;
+    const result: Outcome = { state: status?.state === 'KILLED' ? 'killed' : 'failed', log };
+    return (await this.#notes.judge(result)) ? result : undefined;
   }
 
   async #show(url: string): Promise<void> {
@@ -141,7 +150,7 @@ export class StandaloneJob {
 }
 
 /** Said by a master of a driver that does nothing any more. */
-const SAID_ENDED = new Set(['FINISHED', 'FAILED', 'KILLED']);
+export const SAID_ENDED = new Set(['FINISHED', 'FAILED', 'KILLED']);
 /** And of one that never came to work. */
 const HAS_ENDED = new Set([...SAID_ENDED, 'ERROR']);
 const NOTHING_SAID: DriverStatus = { state: 'nothing', message: '' };

@@ -9,6 +9,7 @@ import { EngineError } from '../../errors.ts';
 import type { EngineContext } from '../dataset.ts';
 import { poll, type Polling } from '../poll.ts';
 import type { StagingFolder } from '../staging.ts';
+import { endOfLog } from './end-of-log.ts';
 import { JobNotes, type Outcome } from './job-notes.ts';
 import { sparkProperties } from './spark-properties.ts';
 import {
@@ -18,7 +19,7 @@ import {
   type SparkStep,
   type SparkSubmitter,
 } from './spark-submitter.ts';
-import { StandaloneJob } from './standalone-job.ts';
+import { OUTCOME_FOLLOWS_WITHIN_MS, SAID_ENDED, StandaloneJob } from './standalone-job.ts';
 import type { StandaloneMaster } from './standalone-master.ts';
 
 const POLLING: Polling = { firstWaitMs: 500, longestWaitMs: 5_000, factor: 1.5, patienceMs: 300_000 };
@@ -41,7 +42,7 @@ export class StandaloneSubmitter implements SparkSubmitter {
   }
 
   async run(job: SparkJob, context: EngineContext): Promise<FinishedSparkJob> {
-    const { jobName, folder, notes } = await this.#standing(job, context);
+    const { jobName, folder, notes } = await this.#standing(job);
     const output = outputFolder(folder);
     const watched = new StandaloneJob(this.#master, notes, {
       jobName,
@@ -51,50 +52,44 @@ export class StandaloneSubmitter implements SparkSubmitter {
     });
     const { state, log } = await poll(() => watched.look(), context, POLLING);
     if (state === 'done') return { jobName, url: watched.url, output };
-    const end = log.trim() === '' ? '' : `\nThe end of its driver's log:\n${log.trim()}`;
-    throw new EngineError('JobFailedError', `The Spark job ${jobName} ${SAID[state]}${end}`);
+    throw new EngineError('JobFailedError', `The Spark job ${jobName} ${SAID[state]}${endOfLog(log)}`);
   }
 
   async stop(step: SparkStep, context: EngineContext): Promise<void> {
     const { signal, log } = context;
-    const { jobName, notes } = await this.#standing(step, context);
+    const { jobName, notes } = await this.#standing(step);
     if (await notes.close({ state: 'stopped', log: '' })) {
       // No driver of that name will run anything; those that still wait for a worker need not.
       for (const id of await notes.submissions()) await this.#master.kill(id, signal);
       return;
     }
     const claim = await notes.claim();
-    if (claim === undefined || (await notes.outcome()) !== undefined) return;
+    if (claim === undefined || (await notes.verdict()) !== undefined) return;
     await notes.askToStop();
     log('info', `Stopping in Spark: ${jobName}, ${claim.submissionId}`);
+    let endedAtMs: number | undefined;
     const ended = async (): Promise<true | undefined> => {
+      // Its launcher writes it when the application has ended, which may be a moment after the driver.
       if ((await notes.outcome()) !== undefined) return true;
+      if (endedAtMs !== undefined) return performance.now() - endedAtMs > OUTCOME_FOLLOWS_WITHIN_MS || undefined;
       await this.#master.kill(claim.submissionId, signal);
       const status = await this.#master.status(claim.submissionId, signal);
-      return status !== undefined && ['KILLED', 'FAILED', 'FINISHED'].includes(status.state) ? true : undefined;
+      if (status !== undefined && SAID_ENDED.has(status.state)) endedAtMs = performance.now();
+      return undefined;
     };
     await poll(ended, context, STOP_POLLING);
   }
 
-  /** The newest job of the step: the first one that has not failed, as far as anybody knows. */
-  async #standing(step: SparkStep, { signal }: EngineContext): Promise<Generation> {
+  /** The newest job of the step: the first one of which nobody says that it failed. */
+  async #standing(step: SparkStep): Promise<Generation> {
     for (let generation = 1; generation <= GENERATION_LIMIT; generation += 1) {
       const jobName = `${step.prefix}${generation}`;
       const folder = await step.folderOf(jobName);
       const notes = new JobNotes(folder.path);
-      const outcome = await notes.outcome();
-      if (outcome?.state !== 'failed' && !(outcome?.state === 'lost' && !(await this.#wasKilled(notes, signal)))) {
-        return { jobName, folder, notes };
-      }
+      const verdict = await notes.verdict();
+      if (verdict?.state !== 'failed') return { jobName, folder, notes };
     }
     throw new EngineError('UnsupportedError', `the step has failed ${GENERATION_LIMIT} times in Spark`);
-  }
-
-  /** Somebody wanted the end of a driver: that is no failure. */
-  async #wasKilled(notes: JobNotes, signal: AbortSignal): Promise<boolean> {
-    const claim = await notes.claim();
-    const status = claim && (await this.#master.status(claim.submissionId, signal));
-    return status?.state === 'KILLED';
   }
 
   async #submit(job: SparkJob, { jobName, folder, notes }: Generation, context: EngineContext): Promise<string> {
@@ -113,7 +108,6 @@ export class StandaloneSubmitter implements SparkSubmitter {
 
 const SAID: Record<Exclude<Outcome['state'], 'done'>, string> = {
   failed: 'failed',
-  lost: 'failed: its driver ended under the application',
   stopped: 'was stopped by this service',
   killed: 'was killed in Spark',
 };

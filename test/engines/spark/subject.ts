@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
 import type { Service } from '../../support/service.ts';
 import { SMALL_JOB, type SparkStandalone } from '../../support/spark-standalone.ts';
@@ -92,4 +93,24 @@ export async function numbersIn(file: string): Promise<number[]> {
 export async function wordsIn(journal: string): Promise<string[]> {
   const lines = (await readFile(journal, 'utf8').catch(() => '')).split('\n');
   return lines.filter((line) => line !== '').map((line) => line.split(' ')[0] ?? '');
+}
+
+/** The processes of the application that have begun, once there are so many. */
+export async function processesIn(journal: string, count = 1): Promise<number[]> {
+  const deadlineMs = performance.now() + 100_000;
+  for (;;) {
+    const lines = (await readFile(journal, 'utf8').catch(() => '')).split('\n');
+    const begun = lines.filter((line) => line.startsWith('begin ')).map((line) => Number(line.split(' ')[1]));
+    if (begun.length >= count) return begun;
+    if (performance.now() > deadlineMs) throw new Error(`the application began ${begun.length} times, not ${count}`);
+    await sleep(100);
+  }
+}
+
+export function lives(processId = 0): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
 }
