@@ -96,6 +96,9 @@ function contradictions(values: Texts): string[] {
   if (values.AIRFLOW_URL?.startsWith('http') === true && values.AIRFLOW_USERNAME === undefined) {
     faults.push('AIRFLOW_USERNAME: needed, with AIRFLOW_PASSWORD, since AIRFLOW_URL is set');
   }
+  if (values.SPARK_REST_URL !== undefined && values.SPARK_K8S_NAMESPACE !== undefined) {
+    faults.push('SPARK_K8S_NAMESPACE: set either this or SPARK_REST_URL, not both: a job runs in one place');
+  }
   together('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
   if (values.S3_ENDPOINT === undefined && values.AWS_REGION === undefined) {
     const onS3 = Object.entries({

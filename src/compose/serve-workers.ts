@@ -58,7 +58,7 @@ export async function serveWorkers(
         airflow: openAirflow(config.airflow),
         dbt,
         flink: openFlink(config.flink),
-        spark: openSpark(config.spark),
+        spark: await openSpark(config.spark),
         secrets,
         egress,
       }),

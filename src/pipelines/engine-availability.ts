@@ -34,7 +34,7 @@ export function engineAvailability(
 ): EngineAvailability {
   return {
     ...BUILT_IN_ONLY,
-    spark: spark.restUrl !== undefined,
+    spark: spark.restUrl !== undefined || spark.k8sNamespace !== undefined,
     airflow: airflow.url !== undefined,
     flink: flink.sqlGatewayUrl !== undefined && flink.restUrl !== undefined,
     dbt: dbtFound,
@@ -44,7 +44,7 @@ export function engineAvailability(
 
 /** This version has no client for these; the variables are what will configure them. */
 const NOT_CONFIGURED = {
-  spark: 'spark is not configured: SPARK_REST_URL names it',
+  spark: 'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE names it',
   sparkCompute: 'spark is not configured as compute: this version has no jobs for it yet',
   airflow: 'airflow is not configured: AIRFLOW_URL names it',
   flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL name it',

@@ -119,6 +119,11 @@ describe('the configuration', () => {
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
   });
 
+  test('when Spark is named in two ways, asks for one', () => {
+    const both = { SPARK_REST_URL: 'http://master:6066', SPARK_K8S_NAMESPACE: 'spark-jobs' };
+    expect(faultsOf(both)).toEqual([expect.stringMatching(/^SPARK_K8S_NAMESPACE: set either this or SPARK_REST_URL/)]);
+  });
+
   test.each(['STAGING_URI', 'ICEBERG_WAREHOUSE'])(
     'when %s is on S3 and nothing says where that is, names both',
     (name) => {

@@ -236,9 +236,13 @@ describe('an engine that is not here', () => {
   });
 
   test('when it is configured, is taken', async () => {
-    const engines = { ...BUILT_IN_ONLY, airflow: true };
+    const engines = { ...BUILT_IN_ONLY, airflow: true, spark: true };
 
     expect(await faultsOf(birdsWith(step({ engine: 'airflow', dag_id: 'd' })), { ...OPEN, engines })).toEqual([]);
+    const job = { application: 'jobs/a.py', args: ['--deep'], conf: { 'spark.cores.max': '8' } };
+    expect(await faultsOf(birdsWith(step({ engine: 'spark', ...job })), { ...OPEN, engines })).toEqual([]);
+    const source = birdsWith({ 'definition.sources.more': { type: 'spark', ...job } });
+    expect(await faultsOf(source, { ...OPEN, engines })).toEqual([]);
   });
 });
 
