@@ -113,7 +113,7 @@ export const environment = z.object({
   ICEBERG_REST_URI: optional(httpUrl, 'Iceberg REST catalog; without it the SQL catalog in DATA_DIR.'),
   ICEBERG_WAREHOUSE: optional(
     z.string(),
-    'Warehouse: what the REST catalog calls it, or a folder for the SQL catalog.',
+    'Warehouse: what the REST catalog calls it, or a folder or `s3://bucket/prefix` for the SQL catalog.',
     '`DATA_DIR/iceberg/warehouse`',
   ),
   ICEBERG_TOKEN: secret(z.string(), 'Bearer token for the REST catalog.'),

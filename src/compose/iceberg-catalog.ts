@@ -2,17 +2,23 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
-import { LocalFileIo } from '../engines/iceberg/local-file-io.ts';
+import { FileIoByScheme } from '../engines/iceberg/file-io-by-scheme.ts';
 import { RestCatalog } from '../engines/iceberg/rest-catalog.ts';
 import { SqlCatalog } from '../engines/iceberg/sql-catalog.ts';
+import type { S3Access } from '../engines/s3/s3-access.ts';
 
 /** A REST catalog is not asked for anything yet: the service starts also while it is away. */
-export function openIcebergCatalog({ iceberg }: Pick<Config, 'iceberg'>, dataDir: string): IcebergCatalog {
+export function openIcebergCatalog(
+  { iceberg }: Pick<Config, 'iceberg'>,
+  dataDir: string,
+  s3: S3Access | undefined,
+): IcebergCatalog {
   const { restUri, warehouse, token, credential } = iceberg;
+  const io = new FileIoByScheme(s3);
   if (restUri !== undefined) {
-    return new RestCatalog({ uri: restUri, warehouse, token, credential, io: new LocalFileIo() });
+    return new RestCatalog({ uri: restUri, warehouse, token, credential, io });
   }
   const folder = join(dataDir, 'iceberg');
   const file = join(folder, 'catalog.db');
-  return new SqlCatalog({ file, name: 'matih', warehouse: warehouse ?? join(folder, 'warehouse') });
+  return new SqlCatalog({ file, name: 'matih', warehouse: warehouse ?? join(folder, 'warehouse'), io });
 }

@@ -35,7 +35,7 @@ export async function serveWorkers(
     ...(foundations.s3 && { copies: new S3DatasetCopies(foundations.s3) }),
   });
   cleanup.add(() => duckdb.close());
-  const catalog = openIcebergCatalog(config, dataDir);
+  const catalog = openIcebergCatalog(config, dataDir, foundations.s3);
   cleanup.add(() => catalog.close());
 
   const dbt = await openDbt(foundations);

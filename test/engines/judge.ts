@@ -8,6 +8,8 @@ export const READERS: readonly Reader[] = ['pyiceberg', 'spark'];
 export interface Lake {
   catalogFile: string;
   warehouse: string;
+  /** pyiceberg's properties for tables on S3. */
+  s3?: Record<string, string>;
 }
 
 export interface RowsQuestion {

@@ -62,6 +62,16 @@ export class S3Gateway implements AsyncDisposable {
     return { S3_ENDPOINT: this.url, AWS_ACCESS_KEY_ID: ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: SECRET_ACCESS_KEY };
   }
 
+  /** What pyiceberg is told to read tables there. */
+  get pyiceberg(): Record<string, string> {
+    return {
+      's3.endpoint': this.url,
+      's3.access-key-id': ACCESS_KEY_ID,
+      's3.secret-access-key': SECRET_ACCESS_KEY,
+      's3.region': 'us-east-1',
+    };
+  }
+
   settings(changed: Partial<S3Settings> = {}): S3Settings {
     return {
       endpoint: this.url,

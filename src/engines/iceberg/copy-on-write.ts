@@ -6,6 +6,7 @@ import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
 import type { DataFile } from './data-file.ts';
+import { inParallel } from './in-parallel.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { fileFolder } from './table-metadata.ts';
 import { checkFieldIds, checkNestedNames, columnName, tableRows } from './table-rows.ts';
@@ -47,7 +48,7 @@ export async function withoutRows(
   }
   checkNestedNames(plan.table.metadata.schemas, plan.schema);
   return withScratchFolder(plan, async (scratchFolder) => {
-    const paths = await Promise.all(files.map((file) => plan.table.io.localCopy(file.path, scratchFolder)));
+    const paths = await inParallel(files, (file) => plan.table.io.localCopy(file.path, scratchFolder, signal));
     const request = {
       signal,
       inputs: { [INPUT]: input },
@@ -63,7 +64,7 @@ export async function withoutRows(
       if (losing.size === 0) return replacements;
       const old = files.map((file, at) => ({ file, path: paths[at] ?? '' })).filter((_, at) => losing.has(at));
       const { io, metadata } = plan.table;
-      const place = { io, dataFolder: fileFolder(metadata, 'data'), scratchFolder, uncommitted };
+      const place = { io, dataFolder: fileFolder(metadata, 'data'), scratchFolder, uncommitted, signal };
       for (const [path, rewritten] of await writeSurvivors(session, plan, old, choice, place)) {
         replacements.set(path, rewritten);
       }

@@ -1,6 +1,6 @@
 /**
  * Where the files of a table lie: Iceberg spec, "File System Operations" (in-place write, seekable reads, deletes; no
- * rename is needed to commit). Local files now; an object store needs the same calls.
+ * rename is needed to commit): local files (`local-file-io.ts`) or objects (`s3-file-io.ts`).
  */
 export interface FileIo {
   read(uri: string): Promise<Buffer>;
@@ -12,7 +12,13 @@ export interface FileIo {
   /** A new, empty local folder (ending with `/`), from which {@link publish} takes files; the caller removes it. */
   newScratchFolder(dataFolder: string): Promise<string>;
   /** Local files become files of the table, safe against a power cut when this returns. */
-  publish(files: readonly { localPath: string; uri: string }[]): Promise<void>;
+  publish(files: readonly LocalFile[], signal?: AbortSignal): Promise<void>;
   /** A local path that has the content of `uri`, to be read as long as `scratchFolder` is there. */
-  localCopy(uri: string, scratchFolder: string): Promise<string>;
+  localCopy(uri: string, scratchFolder: string, signal?: AbortSignal): Promise<string>;
+}
+
+/** A file that is to lie at `uri`. */
+export interface LocalFile {
+  localPath: string;
+  uri: string;
 }

@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EngineError } from '../../errors.ts';
-import type { FileIo } from './file-io.ts';
+import type { FileIo, LocalFile } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
 
 /** Files of the machine itself, under `file:` URIs. */
@@ -41,7 +41,7 @@ export class LocalFileIo implements FileIo {
     return `${await mkdtemp(join(data, '.scratch-'))}/`;
   }
 
-  async publish(files: readonly { localPath: string; uri: string }[]): Promise<void> {
+  async publish(files: readonly LocalFile[]): Promise<void> {
     await inParallel(files, async (file) => {
       const handle = await open(file.localPath, 'r+');
       try {
@@ -63,7 +63,10 @@ export class LocalFileIo implements FileIo {
 function localPath(uri: string): string {
   const path = uri.replace(/^file:(?:\/\/(?=\/))?/, '');
   if (!path.startsWith('/')) {
-    throw new EngineError('UnsupportedError', `only local tables are supported, not ${uri.split(':')[0] ?? ''}:`);
+    throw new EngineError(
+      'UnsupportedError',
+      `tables are supported on local disks and on S3, not on ${uri.split(':')[0] ?? ''}:`,
+    );
   }
   return path;
 }

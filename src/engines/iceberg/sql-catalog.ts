@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { EngineError } from '../../errors.ts';
+import { isS3Uri } from '../s3/s3-address.ts';
 import { applyUpdates, checkRequirements } from './apply-changes.ts';
 import {
   CommitConflict,
@@ -16,6 +17,7 @@ import {
   type NewTable,
   type TableIdentifier,
 } from './catalog.ts';
+import type { FileIo } from './file-io.ts';
 import { fileUri, LocalFileIo } from './local-file-io.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
@@ -27,8 +29,10 @@ export interface SqlCatalogOptions {
   file: string;
   /** Rows of other catalogs may lie in the same file. */
   name: string;
-  /** Absolute path of the folder below which new tables get their locations. */
+  /** Absolute path of the folder, or `s3://bucket/prefix`, below which new tables get their locations. */
   warehouse: string;
+  /** For files of tables; local ones only when left out. */
+  io?: FileIo;
 }
 
 const TABLES = `
@@ -72,11 +76,12 @@ export class SqlCatalog implements IcebergCatalog {
   readonly #name: string;
   readonly #warehouse: string;
   readonly #database: SqliteFile;
-  readonly #io = new LocalFileIo();
+  readonly #io: FileIo;
 
   constructor(options: SqlCatalogOptions) {
     this.#name = options.name;
     this.#warehouse = options.warehouse;
+    this.#io = options.io ?? new LocalFileIo();
     mkdirSync(dirname(options.file), { recursive: true });
     this.#database = new SqliteFile(options.file, TABLES);
   }
@@ -87,7 +92,7 @@ export class SqlCatalog implements IcebergCatalog {
   }
 
   stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable> {
-    const location = fileUri(join(this.#warehouse, ...identifier.namespace, identifier.name));
+    const location = locationBelow(this.#warehouse, [...identifier.namespace, identifier.name]);
     return Promise.resolve({ metadata: stagedMetadata(table, location, randomUUID()), io: this.#io });
   }
 
@@ -141,6 +146,11 @@ export class SqlCatalog implements IcebergCatalog {
   #key(identifier: TableIdentifier): string[] {
     return [this.#name, identifier.namespace.join('.'), identifier.name];
   }
+}
+
+function locationBelow(warehouse: string, folders: readonly string[]): string {
+  if (!isS3Uri(warehouse)) return fileUri(join(warehouse, ...folders));
+  return [warehouse.replace(/\/+$/, ''), ...folders].join('/');
 }
 
 /** Iceberg spec, "Table Metadata Fields", `metadata-log`: the files before this one, the oldest ones forgotten. */

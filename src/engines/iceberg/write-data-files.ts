@@ -28,6 +28,7 @@ export interface FilePlace {
   scratchFolder: string;
   /** Gets the URI of each file, before there is one. */
   uncommitted: string[];
+  signal: AbortSignal;
 }
 
 /** @param sourceSql SQL of a column by its name, of its type in the table */
@@ -83,6 +84,9 @@ export async function publishFiles(
     return describeDataFile(file, at, struct);
   });
   place.uncommitted.push(...named.map(({ uri }) => uri));
-  await place.io.publish(named.map(({ file, uri }) => ({ localPath: file.localPath, uri })));
+  await place.io.publish(
+    named.map(({ file, uri }) => ({ localPath: file.localPath, uri })),
+    place.signal,
+  );
   return described;
 }

@@ -57,7 +57,7 @@ export async function writeLoad(
     return duckdb.withSession(session, async (open) => {
       await inspect(open);
       const dataFolder = fileFolder(plan.table.metadata, 'data');
-      const place = { io: plan.table.io, dataFolder, scratchFolder, uncommitted };
+      const place = { io: plan.table.io, dataFolder, scratchFolder, uncommitted, signal };
       const columns = plan.columns.map((field) => ({ field, sql: castColumn(field) }));
       const byName = new Map(plan.schema.fields.map((field) => [field.name, field]));
       const present = new Set(plan.columns.map((field) => field.name));

@@ -10,6 +10,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { EngineError } from '../../errors.ts';
@@ -133,6 +134,12 @@ export class S3Objects {
     const { size } = await stat(path);
     if (size === wanted.sizeBytes) return;
     throw new EngineError('UnavailableError', `${s3Uri(at)}: ${size} of its ${wanted.sizeBytes} bytes came`);
+  }
+
+  /** A new object with a small content. */
+  async put(at: S3Address, content: Uint8Array): Promise<void> {
+    const command = new PutObjectCommand({ Bucket: at.bucket, Key: at.key, Body: content });
+    await this.#told('write', at, undefined, () => this.#client.send(command));
   }
 
   /** See {@link uploadObject}. */

@@ -63,7 +63,7 @@ export async function extractIceberg(
     const copies = await mkdtemp(join(outputFolder, 'copies-'));
     let paths: string[] = [];
     try {
-      paths = await inParallel(wanted, (file) => io.localCopy(file.path, `${copies}/`));
+      paths = await inParallel(wanted, (file) => io.localCopy(file.path, `${copies}/`, context.signal));
       const request = { signal: context.signal, readable: [...paths, outputFolder], writable: [outputFolder] };
       return await engine.withSession(request, (session) => land(session, paths, schema, outputFolder, interval));
     } catch (error) {

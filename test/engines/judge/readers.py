@@ -25,7 +25,8 @@ class Pyiceberg:
 
     def catalog(self, lake: dict) -> SqlCatalog:
         # The warehouse is where pyiceberg would put tables of its own; tables of ours name their own location.
-        return SqlCatalog(CATALOG_NAME, uri=f"sqlite:///{lake['catalogFile']}", warehouse=f"file://{lake['warehouse']}")
+        where = {"uri": f"sqlite:///{lake['catalogFile']}", "warehouse": f"file://{lake['warehouse']}"}
+        return SqlCatalog(CATALOG_NAME, **where, **lake.get("s3", {}))
 
     def rows(
         self, lake: dict, name: str, snapshot_id: str | None, where: str | None, _pushed: str | None
