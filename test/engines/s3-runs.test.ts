@@ -18,6 +18,7 @@ beforeAll(async () => {
     ...gateway.environment,
     S3_ENDPOINT: proxy.url,
     STAGING_URI: 's3://lake/staging',
+    ICEBERG_WAREHOUSE: 's3://lake/warehouse',
     HEARTBEAT_TIMEOUT: '3s',
   });
   await gateway.put('in/day=1/numbers.csv', `n\n${Array.from({ length: 1000 }, (_, n) => n).join('\n')}\n`);
@@ -38,22 +39,23 @@ const quick = { initial_interval: '200ms', max_interval: '1s', max_attempts: 5 }
 async function register(source = 's3://lake/in/*/numbers.csv'): Promise<{ pipelineId: string; sink: string }> {
   runs += 1;
   const sink = `out/numbers-${runs}.csv`;
-  const activities = ['extract_data', 'validate_quality', 'run_sql', 'write_file'];
+  const activities = ['extract_data', 'validate_quality', 'run_sql', 'write_file', 'load_to_iceberg'];
+  const lake = { type: 'iceberg', from: 'texts', table: `runs.numbers_${runs}`, mode: 'append' };
   const pipelineId = await service.register({
     name: `numbers-${runs}`,
     version: '1',
     definition: {
       sources: { numbers: { type: 'file', path: source, format: 'csv' } },
       quality_checks: { checks: [{ source: 'numbers', type: 'unique', columns: ['n'] }] },
-      transformations: [{ name: 'squares', engine: 'sql', sql: 'select n, n * n as square from numbers' }],
-      sinks: { out: { type: 'file', from: 'squares', path: `s3://lake/${sink}`, format: 'csv' } },
+      transformations: [{ name: 'texts', engine: 'sql', sql: "select n, 'n' || n as text from numbers" }],
+      sinks: { out: { type: 'file', from: 'texts', path: `s3://lake/${sink}`, format: 'csv' }, lake },
       orchestration: { retry: Object.fromEntries(activities.map((activity) => [activity, quick])) },
     },
   });
   return { pipelineId, sink };
 }
 
-const EXPECTED = `n,square\n${Array.from({ length: 2000 }, (_, n) => `${n},${n * n}`).join('\n')}\n`;
+const EXPECTED = `n,text\n${Array.from({ length: 2000 }, (_, n) => `${n},n${n}`).join('\n')}\n`;
 
 async function expectWrittenOnce(sink: string): Promise<void> {
   expect((await gateway.get(sink)).toString()).toBe(EXPECTED);
@@ -85,7 +87,7 @@ test('a run, when everything is on S3, writes its object once, drops its staging
   expect(staged.map((path) => path.replace(/\?.*/, '').split('/').slice(4, -2))).toEqual(
     [
       [pipelineId, executionId, 'extract-numbers'],
-      [pipelineId, executionId, 'transform-squares'],
+      [pipelineId, executionId, 'transform-texts'],
     ].map((folders) => expect.arrayContaining(folders) as string[]),
   );
   await expectNothingStaged();
@@ -103,7 +105,7 @@ const isSink = ({ method, path }: ProxiedRequest) => method === 'PUT' && path.in
 
 test.each<[string, 'request' | 'answer' | 'later', (request: ProxiedRequest) => boolean]>([
   ['before it stages what it read', 'request', isStaging('extract-numbers')],
-  ['when it has staged rows, before it knows', 'answer', isStaging('transform-squares')],
+  ['when it has staged rows, before it knows', 'answer', isStaging('transform-texts')],
   ['before it writes the object', 'request', isSink],
   ['when the object is written, before it knows', 'answer', isSink],
   ['when it knows that the object is written, before that is recorded', 'later', isSink],

@@ -136,7 +136,13 @@ export class DuckDbEngine {
     const spill = join(spillFolder.path, String(this.#sessionCount));
     const instance = await this.#instances.take();
     const hiddenFolders = [`${spillFolder.path}/`, ...allowed.map(folderOf)];
-    const session = new OpenSession(await instance.connect(), { instance, signal, hiddenFolders, spill });
+    const session = new OpenSession(await instance.connect(), {
+      instance,
+      inputFiles: filesByInput,
+      signal,
+      hiddenFolders,
+      spill,
+    });
     try {
       await session.run(
         [

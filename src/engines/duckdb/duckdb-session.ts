@@ -16,6 +16,8 @@ export type BoundValues = Readonly<Record<string, DuckDBValue>>;
 export interface DuckDbSession {
   /** For appenders and the like. Whatever is started on it must have ended before the session's function does. */
   readonly connection: DuckDBConnection;
+  /** By name, absolute paths of the local files that each input consists of, wherever its dataset lies. */
+  readonly inputFiles: ReadonlyMap<string, readonly string[]>;
   run(sql: string, parameters?: BoundValues): Promise<void>;
   /** Rows as JavaScript values: bigint for BIGINT, DuckDB's value objects for dates and the like. */
   rows(sql: string, parameters?: BoundValues): Promise<Record<string, unknown>[]>;
@@ -34,6 +36,7 @@ export interface SelectShape {
 
 interface Surroundings {
   instance: DuckDBInstance;
+  inputFiles: ReadonlyMap<string, readonly string[]>;
   signal: AbortSignal;
   /** Ending with `/`; messages do not show them. */
   hiddenFolders: readonly string[];
@@ -44,6 +47,7 @@ interface Surroundings {
 /** The session as the engine holds it. */
 export class OpenSession implements DuckDbSession {
   readonly connection: DuckDBConnection;
+  readonly inputFiles: ReadonlyMap<string, readonly string[]>;
   readonly #surroundings: Surroundings;
   readonly #signal: AbortSignal;
   readonly #running = new Set<Promise<unknown>>();
@@ -52,6 +56,7 @@ export class OpenSession implements DuckDbSession {
   constructor(connection: DuckDBConnection, surroundings: Surroundings) {
     const { signal } = surroundings;
     this.connection = connection;
+    this.inputFiles = surroundings.inputFiles;
     this.#surroundings = surroundings;
     this.#signal = signal;
     signal.addEventListener('abort', this.#interrupt, { once: true });

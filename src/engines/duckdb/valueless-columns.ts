@@ -1,5 +1,3 @@
-import type { Dataset } from '../dataset.ts';
-import { datasetFiles } from './dataset-files.ts';
 import type { DuckDbSession } from './duckdb-session.ts';
 import { quoteLiteral } from './quote.ts';
 
@@ -11,15 +9,15 @@ export const NO_TYPE = '"NULL"';
  * which a column is empty in every row says nothing of its type, and text is only what stands for that in Parquet. Read
  * from the files' footers, in which a column without statistics counts as one with values.
  *
- * @param session one that has the dataset among its inputs
+ * @param input its name among the session's inputs
  */
 export async function withoutValuelessTypes<T extends { name: string; type: string }>(
   session: DuckDbSession,
-  dataset: Dataset,
+  input: string,
   columns: readonly T[],
 ): Promise<T[]> {
   if (!columns.some(({ type }) => type === 'VARCHAR')) return [...columns];
-  const list = (await datasetFiles(dataset)).map(quoteLiteral).join(', ');
+  const list = (session.inputFiles.get(input) ?? []).map(quoteLiteral).join(', ');
   const filled = await session.rows(
     `SELECT DISTINCT path_in_schema AS name FROM parquet_metadata([${list}]) WHERE stats_null_count IS DISTINCT FROM num_values`,
   );

@@ -29,7 +29,7 @@ export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal
       return { name, type: inputTypeOf(type, name) };
     });
     const described = columns.map(({ name }, at) => ({ name, type: String(types[at]) }));
-    const typed = await withoutValuelessTypes(session, input, described);
+    const typed = await withoutValuelessTypes(session, INPUT, described);
     return columns.map((column, at) => (typed[at]?.type === NO_TYPE ? { ...column, valueless: true } : column));
   });
 }

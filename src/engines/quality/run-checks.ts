@@ -59,10 +59,10 @@ export async function runChecks(
 
 async function describeInputs(session: DuckDbSession, inputs: ChecksRequest['inputs']): Promise<InputColumns> {
   const columns = new Map<string, { name: string; type: string }[]>();
-  for (const [name, dataset] of Object.entries(inputs)) {
+  for (const name of Object.keys(inputs)) {
     const rows = await session.rows(`DESCRIBE SELECT * FROM ${sqlName(name)}`);
     const described = rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }));
-    columns.set(name, await withoutValuelessTypes(session, dataset, described));
+    columns.set(name, await withoutValuelessTypes(session, name, described));
   }
   return columns;
 }

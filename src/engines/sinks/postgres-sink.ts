@@ -63,7 +63,7 @@ export async function loadToPostgres(
   return engine.withSession({ signal, inputs: { input } }, (session) =>
     withPostgres({ url: connectionUrl, signal, settings: SETTINGS }, async (client) => {
       const { columns: described } = await session.describe('SELECT * FROM input');
-      const rowColumns = await withoutValuelessTypes(session, input, described);
+      const rowColumns = await withoutValuelessTypes(session, 'input', described);
       const keys = request.mode === 'merge' ? keysOf(request.mergeKeys, rowColumns) : [];
       if (request.interval !== undefined) await refuseRowsOutside(session, 'input', request.interval);
       const table = await locateTable(client, request.table);
