@@ -33,6 +33,9 @@ AIRFLOW__API__HOST=127.0.0.1
 AIRFLOW__API__PORT=$port
 AIRFLOW__API__BASE_URL=http://127.0.0.1:$port
 AIRFLOW__API__WORKERS=1
+# Of the scheduler and the triggerer, who serve logs; their own ports would be taken by another Airflow.
+AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=$((port + 1))
+AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=$((port + 2))
 AIRFLOW__API__SECRET_KEY=$(random)
 AIRFLOW__API_AUTH__JWT_SECRET=$(random)
 AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS=False

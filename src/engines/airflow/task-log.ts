@@ -5,7 +5,8 @@ import { type AirflowClient, type TaskInstance, taskPath } from './airflow-clien
 import { parseJson } from './airflow-token.ts';
 
 const KEPT_LINES = 15;
-const KEPT_CHARACTERS = 2_000;
+/** An error holds its message twice, and Temporal keeps 4 KiB of one. */
+const KEPT_CHARACTERS = 1_200;
 const LINE_LIMIT = 300;
 
 const entry = z.object({
