@@ -129,3 +129,13 @@ export const hs256Secret = parsed(
   (text) => (Buffer.byteLength(text) >= 32 ? text : undefined),
   'a secret of 32 bytes at least (RFC 7518, section 3.2), such as `openssl rand -base64 48` makes',
 );
+
+/** A JSON object of texts. */
+export const sparkProperties = z.string().transform((text, context): Record<string, string> => {
+  try {
+    return z.record(z.string().startsWith('spark.'), z.string()).parse(JSON.parse(text));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'expected JSON such as {"spark.executor.memory":"4g"}, all texts' });
+    return z.NEVER;
+  }
+});

@@ -15,6 +15,7 @@ import {
   mailAddresses,
   name,
   path,
+  sparkProperties,
   stagingUri,
   taskQueues,
   urlOf,
@@ -125,6 +126,10 @@ export const environment = z.object({
   SPARK_K8S_NAMESPACE: optional(
     z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected the name of a Kubernetes namespace'),
     'Namespace for SparkApplication objects.',
+  ),
+  SPARK_COMPUTE_CONF: optional(
+    sparkProperties,
+    'Spark’s properties for the jobs of `compute: spark`, as JSON: `{"spark.executor.memory":"4g"}`.',
   ),
   AIRFLOW_URL: optional(httpUrl, 'Airflow 3, where its API and UI are.'),
   AIRFLOW_USERNAME: optional(z.string(), 'User at Airflow.'),

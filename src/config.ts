@@ -183,7 +183,12 @@ function nest(v: Environment, variables: Variables) {
       token: v.ICEBERG_TOKEN,
       credential: v.ICEBERG_CREDENTIAL,
     },
-    spark: { restUrl: v.SPARK_REST_URL, k8sNamespace: v.SPARK_K8S_NAMESPACE },
+    spark: {
+      restUrl: v.SPARK_REST_URL,
+      k8sNamespace: v.SPARK_K8S_NAMESPACE,
+      /** Of the jobs of `compute: spark`. */
+      computeConf: v.SPARK_COMPUTE_CONF ?? {},
+    },
     airflow: { url: v.AIRFLOW_URL, username: v.AIRFLOW_USERNAME, password: v.AIRFLOW_PASSWORD },
     flink: { sqlGatewayUrl: v.FLINK_SQL_GATEWAY_URL, restUrl: v.FLINK_REST_URL },
     /** `searchPath` is also the PATH that dbt gets. */

@@ -9,16 +9,20 @@ import { extractFile } from '../engines/sources/file-source.ts';
 import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
+import { extractWork } from '../engines/spark/compute/extract-file.ts';
+import type { SparkCompute } from '../engines/spark/compute/spark-compute.ts';
 import { EngineError } from '../errors.ts';
 import type { ApiSource } from '../schemas/api-source.ts';
 import type { FileSource, IcebergSource, JdbcSource } from '../schemas/definition.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import { rowsToRead, type WatermarkRange } from './rows-to-read.ts';
 import type { SecretResolver } from './secrets.ts';
-import { stepActivity, type StepDependencies, type StepWork } from './step-activity.ts';
+import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
+import { outputOnSpark } from './spark-output.ts';
+import type { StepWork } from './step-activity.ts';
 import { intervalOf, produced, sourceOf } from './step-parts.ts';
 
-export interface ExtractDependencies extends StepDependencies {
+export interface ExtractDependencies extends ComputeDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
   roots: FileRoots;
@@ -28,22 +32,43 @@ export interface ExtractDependencies extends StepDependencies {
 }
 
 export function createExtractData(dependencies: ExtractDependencies) {
-  return stepActivity(dependencies, async (step) => {
-    const source = sourceOf(step);
-    const range = await rowsToRead(dependencies, step, source);
-    switch (source.type) {
-      case 'file':
-        return fromFile(dependencies, step, source);
-      case 'jdbc':
-        return fromDatabase(dependencies, step, source, range);
-      case 'iceberg':
-        return fromTable(dependencies, step, source);
-      case 'api':
-        return fromApi(dependencies, step, source);
-      default:
-        throw new EngineError('UnsupportedError', `sources of type ${source.type} are not available on this worker`);
-    }
+  return computedActivity(dependencies, {
+    here: (step) => extract(dependencies, step),
+    onSpark: (step, compute) => extractOnSpark(dependencies, step, compute),
   });
+}
+
+async function extract(dependencies: ExtractDependencies, step: StepWork): Promise<StepResult> {
+  const source = sourceOf(step);
+  const range = await rowsToRead(dependencies, step, source);
+  switch (source.type) {
+    case 'file':
+      return fromFile(dependencies, step, source);
+    case 'jdbc':
+      return fromDatabase(dependencies, step, source, range);
+    case 'iceberg':
+      return fromTable(dependencies, step, source);
+    case 'api':
+      return fromApi(dependencies, step, source);
+    default:
+      throw new EngineError('UnsupportedError', `sources of type ${source.type} are not available on this worker`);
+  }
+}
+
+async function extractOnSpark(
+  dependencies: ExtractDependencies,
+  step: StepWork,
+  compute: SparkCompute,
+): Promise<StepResult> {
+  const source = sourceOf(step);
+  await rowsToRead(dependencies, step, source);
+  if (source.type !== 'file') {
+    throw new EngineError('UnsupportedError', `compute: spark reads no sources of type ${source.type}`);
+  }
+  const { duckdb, roots } = dependencies;
+  const interval = intervalOf(step);
+  const extraction = { source, roots, ...(interval && { interval }) };
+  return outputOnSpark(duckdb, compute, step, () => extractWork(duckdb, extraction, step.context));
 }
 
 async function fromFile(

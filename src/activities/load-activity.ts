@@ -7,11 +7,19 @@ export function loadActivity(
   dependencies: StepDependencies,
   load: (step: StepWork) => Promise<{ rows: number; bytes: number }>,
 ): (input: StepWork['input']) => Promise<StepResult> {
-  return stepActivity(dependencies, async (step) => {
+  return stepActivity(dependencies, loading(dependencies, load));
+}
+
+/** The work of such a step. */
+export function loading(
+  dependencies: StepDependencies,
+  load: (step: StepWork) => Promise<{ rows: number; bytes: number; externalUrl?: string }>,
+): (step: StepWork) => Promise<StepResult> {
+  return async (step) => {
     await refuseBehindTheGate(dependencies, step);
-    const { rows, bytes } = await load(step);
-    return { rows, bytes };
-  });
+    const { rows, bytes, externalUrl } = await load(step);
+    return { rows, bytes, ...(externalUrl !== undefined && { externalUrl }) };
+  };
 }
 
 /** The workflow does not come here without an approval; if it ever did, nothing would be written. */

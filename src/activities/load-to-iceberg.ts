@@ -1,31 +1,50 @@
 /** `load_to_iceberg`: rows into a table, in one commit that carries the load's name. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
-import { loadToIceberg } from '../engines/iceberg/load-to-iceberg.ts';
-import { loadActivity } from './load-activity.ts';
-import type { StepDependencies } from './step-activity.ts';
+import { type IcebergLoadRequest, loadToIceberg } from '../engines/iceberg/load-to-iceberg.ts';
+import { sparkLoadWriter } from '../engines/spark/compute/write-load.ts';
+import { loading } from './load-activity.ts';
+import { computedActivity, type ComputeDependencies, computeStepOf } from './spark-compute-step.ts';
+import type { StepWork } from './step-activity.ts';
 import { inputOf, loadNameOf, sinkOf } from './step-parts.ts';
 
-export interface IcebergDependencies extends StepDependencies {
+export interface IcebergDependencies extends ComputeDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
 }
 
 export function createLoadToIceberg(dependencies: IcebergDependencies) {
-  return loadActivity(dependencies, (step) => {
-    const sink = sinkOf(step, 'iceberg');
-    return loadToIceberg(
-      {
-        loadName: loadNameOf(step),
-        table: sink.table,
-        mode: sink.mode,
-        mergeKeys: sink.merge_keys ?? [],
-        partitionBy: sink.partition_by,
-        schemaEvolution: sink.schema_evolution,
-        input: inputOf(step, sink),
-      },
-      dependencies,
-      step.context,
-    );
+  const { catalog, duckdb } = dependencies;
+  return computedActivity(dependencies, {
+    here: loading(dependencies, (step) => loadToIceberg(requestOf(step), { catalog, duckdb }, step.context)),
+    onSpark: (work, compute) =>
+      loading(dependencies, async (step) => {
+        const { context } = step;
+        let externalUrl: string | undefined;
+        const writer = sparkLoadWriter({
+          compute,
+          step: computeStepOf(step),
+          duckdb,
+          context,
+          written: (url) => {
+            externalUrl = url;
+          },
+        });
+        const { rows, bytes } = await loadToIceberg(requestOf(step), { catalog, duckdb, writer }, context);
+        return { rows, bytes, ...(externalUrl !== undefined && { externalUrl }) };
+      })(work),
   });
+}
+
+function requestOf(step: StepWork): IcebergLoadRequest {
+  const sink = sinkOf(step, 'iceberg');
+  return {
+    loadName: loadNameOf(step),
+    table: sink.table,
+    mode: sink.mode,
+    mergeKeys: sink.merge_keys ?? [],
+    partitionBy: sink.partition_by,
+    schemaEvolution: sink.schema_evolution,
+    input: inputOf(step, sink),
+  };
 }

@@ -7,6 +7,7 @@ import type { Flink } from '../engines/flink/run-job.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
+import type { SparkCompute } from '../engines/spark/compute/spark-compute.ts';
 import type { SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import type { QualityResult, StepInput, StepResult } from '../workflows/messages.ts';
 import { createExtractData } from './extract-data.ts';
@@ -50,6 +51,7 @@ export interface PipelineDependencies extends StepDependencies {
   dbt: DbtEngine | undefined;
   flink: Flink | undefined;
   spark: SparkSubmitter | undefined;
+  compute: SparkCompute | undefined;
 }
 
 export function createStepActivities(dependencies: PipelineDependencies): StepActivities {

@@ -1,15 +1,25 @@
-/** `run_sql`: one SELECT over a step's inputs, in the embedded engine. */
+/** `run_sql`: one SELECT over a step's inputs, in the embedded engine or on Spark. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { runSql } from '../engines/duckdb/run-sql.ts';
-import { stepActivity, type StepDependencies } from './step-activity.ts';
+import { selectWork } from '../engines/spark/compute/select-rows.ts';
+import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
+import { outputOnSpark } from './spark-output.ts';
 import { produced, transformationOf } from './step-parts.ts';
 
-export function createRunSql(dependencies: StepDependencies & { duckdb: DuckDbEngine }) {
-  return stepActivity(dependencies, async (step) => {
-    const { sql } = transformationOf(step, 'sql');
-    const { inputs } = step.input;
-    const { parameters } = step.run;
-    const outputFolder = await step.newOutputFolder();
-    return produced(await runSql(dependencies.duckdb, { sql, parameters, inputs, outputFolder }, step.context));
+export function createRunSql(dependencies: ComputeDependencies & { duckdb: DuckDbEngine }) {
+  const { duckdb } = dependencies;
+  return computedActivity(dependencies, {
+    async here(step) {
+      const { sql } = transformationOf(step, 'sql');
+      const { inputs } = step.input;
+      const { parameters } = step.run;
+      const outputFolder = await step.newOutputFolder();
+      return produced(await runSql(duckdb, { sql, parameters, inputs, outputFolder }, step.context));
+    },
+    onSpark(step, compute) {
+      const { sql } = transformationOf(step, 'sql');
+      const { input, run } = step;
+      return outputOnSpark(duckdb, compute, step, () => selectWork(sql, run.parameters, input.inputs));
+    },
   });
 }

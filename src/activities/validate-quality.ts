@@ -1,17 +1,36 @@
 /** `validate_quality`: the checks of a pipeline, and whether a person must say yes. The report stays in the store. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
-import { runChecks } from '../engines/quality/run-checks.ts';
+import type { QualityReport } from '../engines/quality/quality-report.ts';
+import { type ChecksRequest, runChecks, runChecksElsewhere } from '../engines/quality/run-checks.ts';
+import { checksOnSpark } from '../engines/spark/compute/spark-checks.ts';
 import type { QualityResult } from '../workflows/messages.ts';
-import { stepActivity, type StepDependencies } from './step-activity.ts';
+import { computedActivity, type ComputeDependencies, computeStepOf } from './spark-compute-step.ts';
+import type { StepWork } from './step-activity.ts';
 
-export function createValidateQuality(dependencies: StepDependencies & { duckdb: DuckDbEngine }) {
+export function createValidateQuality(dependencies: ComputeDependencies & { duckdb: DuckDbEngine }) {
   const { duckdb, store, metrics } = dependencies;
-  return stepActivity<QualityResult>(dependencies, async ({ input, run, context }) => {
-    const { checks, min_score: minScore } = run.document.definition.quality_checks;
-    const { parameters } = run;
-    const report = await runChecks(duckdb, { checks, minScore, inputs: input.inputs, parameters }, context);
+
+  async function keep({ input, run }: StepWork, report: QualityReport): Promise<QualityResult> {
     await store.quality.save(input.executionId, report.score, report);
     metrics.qualityScore.set({ pipeline: metrics.pipelineLabel(run.document.name) }, report.score);
     return { score: report.score, needsApproval: report.needsApproval };
+  }
+
+  return computedActivity<QualityResult>(dependencies, {
+    async here(step) {
+      return keep(step, await runChecks(duckdb, requestOf(step), step.context));
+    },
+    async onSpark(step, compute) {
+      const { input, context } = step;
+      const checking = checksOnSpark(compute, computeStepOf(step), input.inputs, context);
+      const kept = await keep(step, await runChecksElsewhere(duckdb, requestOf(step), checking, context));
+      const externalUrl = checking.url();
+      return { ...kept, ...(externalUrl !== undefined && { externalUrl }) };
+    },
   });
+}
+
+function requestOf({ input, run }: StepWork): ChecksRequest {
+  const { checks, min_score: minScore } = run.document.definition.quality_checks;
+  return { checks, minScore, inputs: input.inputs, parameters: run.parameters };
 }

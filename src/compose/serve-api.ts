@@ -14,7 +14,11 @@ export async function serveApi(foundations: Foundations): Promise<string> {
   const dbt = await findDbt(config.dbt.command, config.dbt.searchPath);
   const engines = engineAvailability(config, { dbtFound: dbt !== undefined });
   const app = createApp({
-    runs: new PipelineRuns({ ...foundations, heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs }),
+    runs: new PipelineRuns({
+      ...foundations,
+      heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs,
+      sparkCompute: engines.sparkCompute,
+    }),
     registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,

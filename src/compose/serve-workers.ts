@@ -18,7 +18,7 @@ import { slotFreedSignal } from '../workflows/messages.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
 import { openFlink } from './open-flink.ts';
-import { openSpark } from './open-spark.ts';
+import { openSpark, openSparkCompute } from './open-spark.ts';
 import { openIcebergCatalog } from './iceberg-catalog.ts';
 
 /** @param publicUrl where people find the API; asked for when somebody is told of it */
@@ -41,6 +41,7 @@ export async function serveWorkers(
   const dbt = await openDbt(foundations);
   cleanup.add(() => dbt?.close());
 
+  const spark = await openSpark(config.spark);
   const loadRun = createRunLoader(store);
   const secrets = createSecretResolver({ folder: config.secrets.dir, variables: config.secrets.fromEnvironment });
   const egress = new EgressGuard({ restricted: !config.open, allow: config.egressAllow });
@@ -58,7 +59,8 @@ export async function serveWorkers(
         airflow: openAirflow(config.airflow),
         dbt,
         flink: openFlink(config.flink),
-        spark: await openSpark(config.spark),
+        spark,
+        compute: openSparkCompute(config.spark, spark),
         secrets,
         egress,
       }),

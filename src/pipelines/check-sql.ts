@@ -21,10 +21,12 @@ export async function checkSql(
   skip: ReadonlySet<string>,
 ): Promise<Fault[]> {
   const types = Object.fromEntries(Object.entries(parameters).map(([name, { type }]) => [name, type]));
+  // Only Spark can read Spark's SQL: there it is looked at when it runs.
+  const embedded = parts.orchestration?.compute !== 'spark';
   const faults: Fault[] = [];
   for (const sql of sqlsOf(parts)) {
     if (skip.has(sql.path)) continue;
-    const message = await faultOf(sql, types);
+    const message = await faultOf(embedded ? sql : { ...sql, inputs: undefined }, types);
     if (message !== undefined) faults.push({ path: sql.path, message });
   }
   return faults;

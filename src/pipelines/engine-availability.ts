@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { isS3Uri } from '../engines/s3/s3-address.ts';
 import type { DocumentParts } from '../schemas/document-parts.ts';
 import type { Fault } from '../schemas/fault.ts';
+import { checkSparkCompute } from './check-spark-compute.ts';
 
 /** Whether the service can drive each of them, as built and as configured. */
 export interface EngineAvailability {
@@ -29,12 +30,13 @@ export const BUILT_IN_ONLY: EngineAvailability = {
 
 /** What the configuration names, of what this version can drive; `dbtFound`: whether the command is on this machine. */
 export function engineAvailability(
-  { airflow, spark, flink, s3 }: Config,
+  { airflow, spark, flink, s3, stagingUri }: Config,
   { dbtFound }: { dbtFound: boolean },
 ): EngineAvailability {
   return {
     ...BUILT_IN_ONLY,
     spark: spark.restUrl !== undefined || spark.k8sNamespace !== undefined,
+    sparkCompute: spark.restUrl !== undefined && stagingUri.startsWith('file:'),
     airflow: airflow.url !== undefined,
     flink: flink.sqlGatewayUrl !== undefined && flink.restUrl !== undefined,
     dbt: dbtFound,
@@ -42,10 +44,13 @@ export function engineAvailability(
   };
 }
 
+export const SPARK_COMPUTE_NOT_CONFIGURED =
+  'spark is not configured as compute: SPARK_REST_URL names it, and STAGING_URI is file:/// on a disk that it shares';
+
 /** This version has no client for these; the variables are what will configure them. */
 const NOT_CONFIGURED = {
   spark: 'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE names it',
-  sparkCompute: 'spark is not configured as compute: this version has no jobs for it yet',
+  sparkCompute: SPARK_COMPUTE_NOT_CONFIGURED,
   airflow: 'airflow is not configured: AIRFLOW_URL names it',
   flink: 'flink is not configured: FLINK_SQL_GATEWAY_URL and FLINK_REST_URL name it',
   dbt: 'dbt is not configured: DBT_COMMAND names no program on the PATH of the service',
@@ -68,7 +73,9 @@ export function checkEngines(parts: DocumentParts, available: EngineAvailability
       whole?.type === 'file' ? faultOfPath(`definition.sinks.${name}.path`, whole.path, available) : [],
     ),
     ...(parts.orchestration?.compute === 'spark'
-      ? faultOf('definition.orchestration.compute', 'sparkCompute', available)
+      ? available.sparkCompute
+        ? checkSparkCompute(parts)
+        : faultOf('definition.orchestration.compute', 'sparkCompute', available)
       : []),
   ];
 }

@@ -31,6 +31,7 @@ export interface PipelineRunsDependencies {
   closer: RunCloser;
   staging: Pick<Staging, 'has'>;
   heartbeatTimeoutMs: number;
+  sparkCompute: boolean;
 }
 
 export class PipelineRuns {

@@ -4,7 +4,7 @@ import { durationMs } from '../schemas/duration.ts';
 import type { ActivityPolicy, PlannedStep, RunPlan } from '../workflows/messages.ts';
 
 const PRIORITY_KEYS = { HIGH: 1, NORMAL: 3, LOW: 5 } as const;
-export type Priority = keyof typeof PRIORITY_KEYS;
+type Priority = keyof typeof PRIORITY_KEYS;
 
 const TRANSFORMATION_ACTIVITIES: Record<Transformation['engine'], ActivityName> = {
   sql: 'run_sql',
@@ -20,8 +20,18 @@ const SINK_ACTIVITIES: Record<Sink['type'], ActivityName> = {
   file: 'write_file',
 };
 
+export interface RunSettings {
+  priority: Priority;
+  heartbeatTimeoutMs: number;
+  /** What does the work that no engine of its own does. */
+  engine?: 'duckdb' | 'spark';
+}
+
 /** `definition` has its parameters in it and has been validated. */
-export function planRun(definition: PipelineDefinition, priority: Priority, heartbeatTimeoutMs: number): RunPlan {
+export function planRun(
+  definition: PipelineDefinition,
+  { priority, heartbeatTimeoutMs, engine = 'duckdb' }: RunSettings,
+): RunPlan {
   const { sources, transformations, sinks, quality_checks: quality, orchestration } = definition;
   const sourceNames = Object.keys(sources);
   return {
@@ -50,6 +60,7 @@ export function planRun(definition: PipelineDefinition, priority: Priority, hear
     notifyOn: orchestration.notifications.on,
     priorityKey: PRIORITY_KEYS[priority],
     maxRuns: maxRunsOf(definition),
+    ...(engine === 'spark' && { compute: engine }),
   };
 }
 

@@ -2,6 +2,8 @@
 import { randomInt } from 'node:crypto';
 import type { Staging } from '../engines/staging.ts';
 import { ServiceError } from '../errors.ts';
+import type { PipelineDocument } from '../schemas/definition.ts';
+import { documentParts } from '../schemas/document-parts.ts';
 import type { ExecuteBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
 import { bindParameters, type ParameterValue } from '../schemas/parameters.ts';
@@ -9,6 +11,8 @@ import type { NewRun, RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { PipelineRunInput, RunPlan } from '../workflows/messages.ts';
 import type { Actor } from './actor.ts';
+import { checkSparkCompute } from './check-spark-compute.ts';
+import { SPARK_COMPUTE_NOT_CONFIGURED } from './engine-availability.ts';
 import { plannedSteps, planRun } from './plan-run.ts';
 import { resolveDefinition } from './resolve-definition.ts';
 import type { RunLauncher } from './run-launcher.ts';
@@ -19,11 +23,13 @@ export interface StartDependencies {
   heartbeatTimeoutMs: number;
   /** Where a run's steps left their outputs. */
   staging: Pick<Staging, 'has'>;
+  /** Whether runs can have their work done on a Spark cluster. */
+  sparkCompute: boolean;
 }
 
 /** `reservedId` becomes the execution's id: the same request made again after a crash starts nothing new. */
 export async function startRun(
-  { store, launcher, heartbeatTimeoutMs }: StartDependencies,
+  { store, launcher, heartbeatTimeoutMs, sparkCompute }: StartDependencies,
   actor: Actor,
   idOrName: string,
   body: ExecuteBody,
@@ -40,14 +46,12 @@ export async function startRun(
   const document = resolveDefinition(raw, parameters);
   const { orchestration } = document.definition;
   const engine = body.engine_override ?? orchestration.compute;
-  if (engine !== 'duckdb') {
+  if (engine === 'spark') {
     const path = body.engine_override === undefined ? 'definition.orchestration.compute' : 'engine_override';
-    throw new ServiceError('VALIDATION_FAILED', 'The engine is not configured', [
-      { path, message: `${engine} is not configured here: expected duckdb` },
-    ]);
+    refuseOnSpark(document, path, sparkCompute);
   }
   const priority = body.priority ?? orchestration.priority;
-  const plan = planRun(document.definition, priority, heartbeatTimeoutMs);
+  const plan = planRun(document.definition, { priority, heartbeatTimeoutMs, engine });
   const input: PipelineRunInput = {
     executionId: reservedId,
     rootExecutionId: reservedId,
@@ -80,6 +84,14 @@ export async function startRun(
     limit: limitOf(plan, orchestration.concurrency?.on_conflict),
   });
   return startedRun(row, (await launcher.launch(row)).runId);
+}
+
+/** What was registered for one engine may hold what the other one does not do. */
+function refuseOnSpark(document: PipelineDocument, path: string, sparkCompute: boolean): void {
+  const faults = sparkCompute
+    ? checkSparkCompute(documentParts(document))
+    : [{ path, message: SPARK_COMPUTE_NOT_CONFIGURED }];
+  if (faults.length > 0) throw new ServiceError('VALIDATION_FAILED', 'The pipeline cannot run on Spark', faults);
 }
 
 /** Puts a new run, its steps and its audit entry into the store, at once; Temporal is told afterwards. */

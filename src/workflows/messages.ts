@@ -42,6 +42,8 @@ export interface RunPlan {
   priorityKey: number;
   /** Work only while fewer than this many runs of the pipeline do; null: no limit. */
   maxRuns: number | null;
+  /** Absent: the embedded engine. */
+  compute?: 'spark';
 }
 
 /** Input of `DataPipelineWorkflow`. */

@@ -17,12 +17,20 @@ const REMOTE: ReadonlySet<ActivityName> = new Set<ActivityName>([
   'run_spark_job',
 ]);
 
+/** And those that do so in a run with `compute: spark`. */
+const COMPUTED: ReadonlySet<ActivityName> = new Set<ActivityName>([
+  'extract_data',
+  'validate_quality',
+  'run_sql',
+  'load_to_iceberg',
+]);
+
 /**
  * Called when a step ended otherwise than by success. A system that is away is asked for about a minute;
  * then the run ends with a note that says what may still work.
  */
 export async function stopRemoteJob({ input, tracker }: RunContext, { step, activity }: PlannedStep): Promise<void> {
-  if (!REMOTE.has(activity)) return;
+  if (!REMOTE.has(activity) && !(input.plan.compute === 'spark' && COMPUTED.has(activity))) return;
   const activities = proxyActivities<PipelineActivities>({
     // The step's own queue may be full of others that wait for their jobs.
     taskQueue: 'control',

@@ -37,6 +37,7 @@ export class SparkStandalone implements AsyncDisposable {
   readonly #folder: string;
   readonly #ports: { rest: number; master: number; masterUi: number; workerUi: number };
   readonly #settings: readonly string[];
+  readonly #cores: number;
   #environment: NodeJS.ProcessEnv = {};
   readonly #daemons = new Map<Daemon, ChildProcess>();
 
@@ -44,12 +45,13 @@ export class SparkStandalone implements AsyncDisposable {
    * Resolves when the master has the worker, unless it is to have none.
    *
    * @param settings further properties of the master, `name=value`
+   * @param cores of the worker, as Spark counts them: each driver takes one for as long as it lives
    */
-  static async start(settings: readonly string[] = [], { worker = true } = {}): Promise<SparkStandalone> {
+  static async start(settings: readonly string[] = [], { worker = true, cores = 2 } = {}): Promise<SparkStandalone> {
     const { python } = await preparePythonEnvironment((line) => process.stderr.write(`${line}\n`));
     const [rest = 0, master = 0, masterUi = 0, workerUi = 0] = await freePorts([0, 0, 0, 0].map(() => undefined));
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-spark-'));
-    const spark = new SparkStandalone(folder, { rest, master, masterUi, workerUi }, settings);
+    const spark = new SparkStandalone(folder, { rest, master, masterUi, workerUi }, settings, cores);
     const find = 'import pyspark, os; print(os.path.dirname(pyspark.__file__))';
     const home = (await promisify(execFile)(python, ['-c', find])).stdout.trim();
     spark.#environment = {
@@ -77,10 +79,12 @@ export class SparkStandalone implements AsyncDisposable {
     folder: string,
     ports: { rest: number; master: number; masterUi: number; workerUi: number },
     settings: readonly string[],
+    cores: number,
   ) {
     this.#folder = folder;
     this.#ports = ports;
     this.#settings = settings;
+    this.#cores = cores;
     this.url = `http://127.0.0.1:${ports.rest}`;
     process.once('exit', this.#endAll);
   }
@@ -111,7 +115,16 @@ export class SparkStandalone implements AsyncDisposable {
       'worker',
       'org.apache.spark.deploy.worker.Worker',
       [
-        ...['--host', '127.0.0.1', '--webui-port', String(workerUi), '--cores', '2', '--memory', '3g'],
+        ...[
+          '--host',
+          '127.0.0.1',
+          '--webui-port',
+          String(workerUi),
+          '--cores',
+          String(this.#cores),
+          '--memory',
+          `${this.#cores + 1}g`,
+        ],
         ...['--work-dir', path.join(this.#folder, 'work'), `spark://127.0.0.1:${master}`],
       ],
       { 'spark.worker.driverTerminateTimeout': '2s' },

@@ -25,7 +25,7 @@ import { findLoad, type CommittedLoad } from './load-ledger.ts';
 import { planLoad, type LoadPlan } from './load-plan.ts';
 import { Merge } from './merge.ts';
 import { IntervalReplacement } from './replace-interval.ts';
-import { describeInput, INPUT, writeLoad } from './written-load.ts';
+import { describeInput, INPUT, type LoadWriter, writeLoad } from './written-load.ts';
 
 export interface IcebergLoadRequest {
   /** `<root execution>/<sink>`: the same in every attempt, also in retries of the run. */
@@ -56,6 +56,8 @@ export interface IcebergLoadResult {
 export interface IcebergLoadDependencies {
   catalog: IcebergCatalog;
   duckdb: DuckDbEngine;
+  /** For rows that DuckDB is not to write. What a merge leaves of the table's own files it writes all the same. */
+  writer?: LoadWriter;
 }
 
 /** How often the data files are written anew because somebody changed the schema or the partitioning meanwhile. */
@@ -103,7 +105,7 @@ async function writeAndCommit(
   identifier: TableIdentifier,
   table: LoadedTable | undefined,
   columns: readonly InputColumn[],
-  { catalog, duckdb }: IcebergLoadDependencies,
+  { catalog, duckdb, writer }: IcebergLoadDependencies,
   context: EngineContext,
 ): Promise<CommitOutcome> {
   const { loadName, mergeKeys, partitionBy, schemaEvolution, input, interval } = request;
@@ -122,7 +124,9 @@ async function writeAndCommit(
   };
   const uncommitted: string[] = [];
   try {
-    const files = await writeLoad({ plan, input, uncommitted, signal }, duckdb, inspect);
+    const toWrite = { plan, input, uncommitted, signal };
+    if (writer !== undefined) await duckdb.withSession({ signal, inputs: { [INPUT]: input } }, inspect);
+    const files = writer === undefined ? await writeLoad(toWrite, duckdb, inspect) : await writer(toWrite);
     context.progress(0.8);
     const { log } = context;
     const load = { loadName, identifier, mode, plan, files, replacement, replan, uncommitted, signal, log };

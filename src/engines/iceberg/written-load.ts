@@ -42,6 +42,9 @@ export interface LoadToWrite {
   signal: AbortSignal;
 }
 
+/** Writes the rows elsewhere than in this process; what it answers is in the table's folder. */
+export type LoadWriter = (load: LoadToWrite) => Promise<DataFile[]>;
+
 /**
  * Writes all rows, after `inspect` looked at them in the same session.
  *
@@ -87,7 +90,8 @@ export async function withScratchFolder<T>(plan: LoadPlan, use: (folder: string)
   }
 }
 
-function checkRequired(plan: LoadPlan, files: readonly DataFile[]): void {
+/** @throws EngineError `ValidationError` for a column that must have a value, and has none in some row */
+export function checkRequired(plan: LoadPlan, files: readonly DataFile[]): void {
   const required = leafColumns({ type: 'struct', fields: plan.columns }).filter((leaf) => leaf.required);
   const broken = required.filter((leaf) => files.some((file) => (file.nullCounts?.get(leaf.id) ?? 0n) > 0n));
   if (broken.length > 0) {

@@ -7,6 +7,39 @@ import { type CheckPlan, checkFault, sqlName } from './check-plan.ts';
 /** The one row that a check's query answers, by the names of the check's own columns. */
 export type Answer = Readonly<Record<string, unknown>>;
 
+/** The checks of one source that share a scan of it. */
+export interface SharedQuery {
+  plans: readonly CheckPlan[];
+  /** Answers one row; undefined when none of them asks anything. */
+  sql: string | undefined;
+  /** What a check calls an answer is this column of the row. */
+  columns: ReadonlyMap<CheckPlan, Readonly<Record<string, string>>>;
+}
+
+/** Every aggregate is named by its place, since checks name theirs alike. */
+export function sharedQueries(plans: readonly CheckPlan[]): SharedQuery[] {
+  const bySource = Map.groupBy(
+    plans.filter((plan) => plan.query.kind === 'shared'),
+    (plan) => plan.check.source ?? '',
+  );
+  return Array.from(bySource, ([source, group]) => {
+    const list: string[] = [];
+    const columns = group.map((plan): [CheckPlan, Record<string, string>] => {
+      const asked = plan.query.kind === 'shared' ? Object.entries(plan.query.aggregates) : [];
+      return [plan, Object.fromEntries(asked.map(([name, sql]) => [name, `a${list.push(sql) - 1}`]))];
+    });
+    const sql = `SELECT ${list.map((aggregate, at) => `${aggregate} AS a${at}`).join(', ')} FROM ${sqlName(source)}`;
+    return { plans: group, sql: list.length === 0 ? undefined : sql, columns: new Map(columns) };
+  });
+}
+
+/** What the one row of a {@link SharedQuery} says of each of its checks. */
+export function answersOf({ columns }: SharedQuery, row: Answer): [CheckPlan, Answer][] {
+  return Array.from(columns, ([plan, names]) => {
+    return [plan, Object.fromEntries(Object.entries(names).map(([name, column]) => [name, row[column]]))];
+  });
+}
+
 /** Asks DuckDB for all checks: one scan for each source, one query for each check that needs its own. */
 export async function answerChecks(
   session: DuckDbSession,
@@ -14,12 +47,10 @@ export async function answerChecks(
   context: EngineContext,
 ): Promise<Map<CheckPlan, Answer>> {
   const answers = new Map<CheckPlan, Answer>();
-  const shared = Map.groupBy(
-    plans.filter((plan) => plan.query.kind === 'shared'),
-    (plan) => plan.check.source ?? '',
-  );
-  for (const [source, group] of shared) {
-    await answerShared(session, source, group, answers);
+  for (const query of sharedQueries(plans)) {
+    const parameters = Object.assign({}, ...query.plans.map((plan) => plan.parameters)) as Record<string, DuckDBValue>;
+    const [row = {}] = query.sql === undefined ? [] : await session.rows(query.sql, parameters);
+    for (const [plan, answer] of answersOf(query, row)) answers.set(plan, answer);
     context.progress(answers.size / plans.length);
   }
   for (const plan of plans) {
@@ -37,28 +68,11 @@ export async function rowsOfCheck(session: DuckDbSession, plan: CheckPlan, sql: 
     return await session.rows(sql, plan.parameters);
   } catch (error) {
     if (!(error instanceof EngineError) || error.type !== 'ValidationError') throw error;
-    throw checkFault(plan.index, plan.check.type === 'custom_sql' ? 'sql' : 'type', error.message);
+    throw checkFault(plan.index, blamedField(plan), error.message);
   }
 }
 
-/** The one scan of a source. Every aggregate is named by its place, since checks name theirs alike. */
-async function answerShared(
-  session: DuckDbSession,
-  source: string,
-  plans: readonly CheckPlan[],
-  answers: Map<CheckPlan, Answer>,
-): Promise<void> {
-  const wanted = plans.flatMap((plan) =>
-    plan.query.kind === 'shared'
-      ? Object.entries(plan.query.aggregates).map(([name, sql]) => ({ plan, name, sql }))
-      : [],
-  );
-  for (const plan of plans) answers.set(plan, {});
-  if (wanted.length === 0) return;
-  const list = wanted.map(({ sql }, at) => `${sql} AS a${at}`);
-  const parameters = Object.assign({}, ...plans.map((plan) => plan.parameters)) as Record<string, DuckDBValue>;
-  const [row = {}] = await session.rows(`SELECT ${list.join(', ')} FROM ${sqlName(source)}`, parameters);
-  for (const [at, { plan, name }] of wanted.entries()) {
-    answers.set(plan, { ...answers.get(plan), [name]: row[`a${at}`] });
-  }
+/** The field of a check that its query is made from. */
+export function blamedField({ check }: CheckPlan): string {
+  return check.type === 'custom_sql' ? 'sql' : 'type';
 }

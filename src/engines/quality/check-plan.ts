@@ -2,6 +2,7 @@ import type { DuckDBValue } from '@duckdb/node-api';
 import { EngineError } from '../../errors.ts';
 import type { QualityCheck } from '../../schemas/definition.ts';
 import { quoteIdentifier } from '../duckdb/quote.ts';
+import type { CheckDialect } from './check-dialect.ts';
 import { kindOfType, type ColumnKind } from './column-type.ts';
 import type { JsonValue } from './quality-report.ts';
 
@@ -57,15 +58,17 @@ export interface Probe {
 /** One check together with the inputs it may read; finds columns, and says in the user's terms which one is missing. */
 export class CheckScope {
   readonly index: number;
+  readonly dialect: CheckDialect;
   readonly #inputs: InputColumns;
   #bound = 0;
   readonly parameters: Record<string, string> = {};
-  /** What only DuckDB can say about the values of the document, asked before the data is read. */
+  /** What only DuckDB can say about the values of the document, asked before the data is read; whoever reads that. */
   readonly probes: Probe[] = [];
 
-  constructor(index: number, inputs: InputColumns) {
+  constructor(index: number, inputs: InputColumns, dialect: CheckDialect) {
     this.index = index;
     this.#inputs = inputs;
+    this.dialect = dialect;
   }
 
   /** SQL has no case in names, neither have checks. */
@@ -97,12 +100,12 @@ export class CheckScope {
     return this.fault(field, `there is no source ${name}; there are ${[...this.#inputs.keys()].join(', ')}`);
   }
 
-  /** The name of a bound value, as the query writes it: values never become part of the SQL. */
+  /** The name of a bound value: values never become part of the SQL. */
   bind(value: string): string {
     const name = `check_${this.index}_${this.#bound}`;
     this.#bound += 1;
     this.parameters[name] = value;
-    return `$${name}`;
+    return name;
   }
 
   fault(field: string, message: string): EngineError {

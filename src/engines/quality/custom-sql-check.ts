@@ -1,8 +1,7 @@
-import type { ParameterType, ParameterValue } from '../../schemas/parameters.ts';
+import { EngineError } from '../../errors.ts';
+import type { ParameterValue } from '../../schemas/parameters.ts';
 import type { QualityCheck } from '../../schemas/definition.ts';
-import { asSubquery } from '../duckdb/as-subquery.ts';
-import { parseSelect } from '../duckdb/parse-select.ts';
-import { parameterBindings, placeParameters } from '../duckdb/sql-parameters.ts';
+import type { CustomQuery } from './check-dialect.ts';
 import { type CheckPlan, type CheckScope, countRows } from './check-plan.ts';
 
 type CustomSqlCheck = Extract<QualityCheck, { type: 'custom_sql' }>;
@@ -12,21 +11,15 @@ type PlanParts = Pick<CheckPlan, 'expected' | 'query' | 'judge' | 'failingRowsSq
 export async function planCustomSql(
   scope: CheckScope,
   check: CustomSqlCheck,
-  parameters: Readonly<Record<string, ParameterValue>>,
+  values: Readonly<Record<string, ParameterValue>>,
 ): Promise<PlanParts> {
-  const types: Record<string, ParameterType> = {};
-  for (const [name, { type }] of Object.entries(parameters)) types[name] = type;
-  const placed = placeParameters(check.sql, types);
-  if ('fault' in placed) throw scope.fault('sql', placed.fault);
-  const parsed = await parseSelect(placed.sql);
-  if ('fault' in parsed) throw scope.fault('sql', parsed.fault);
-  for (const table of parsed.tables) scope.requireTable(table, 'sql');
+  const { subquery, parameters, tables } = await queryOf(scope, check, values);
+  for (const table of tables) scope.requireTable(table, 'sql');
   if (check.source !== undefined) scope.columnsOf(check.source, 'source');
-  const failing = asSubquery(placed.sql);
   return {
     expected: { rows: 0 },
-    query: { kind: 'own', sql: `SELECT count(*) AS failing FROM ${failing}` },
-    parameters: parameterBindings(placed.names, parameters),
+    query: { kind: 'own', sql: `SELECT count(*) AS failing FROM ${subquery}` },
+    parameters,
     judge: (answer) => {
       const failingRows = Number(answer['failing']);
       return {
@@ -36,6 +29,19 @@ export async function planCustomSql(
         message: `the query answers ${countRows(failingRows)}`,
       };
     },
-    failingRowsSql: `SELECT * FROM ${failing}`,
+    failingRowsSql: `SELECT * FROM ${subquery}`,
   };
+}
+
+async function queryOf(
+  scope: CheckScope,
+  check: CustomSqlCheck,
+  values: Readonly<Record<string, ParameterValue>>,
+): Promise<CustomQuery> {
+  try {
+    return await scope.dialect.customQuery(check.sql, values, `check_${scope.index}_sql`);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.type !== 'ValidationError') throw error;
+    throw scope.fault('sql', error.message);
+  }
 }

@@ -1,5 +1,6 @@
 import type { QualityCheck } from '../../schemas/definition.ts';
 import type { ParameterValue } from '../../schemas/parameters.ts';
+import type { CheckDialect } from './check-dialect.ts';
 import { type CheckPlan, CheckScope, type InputColumns, type Probe } from './check-plan.ts';
 import { planCustomSql } from './custom-sql-check.ts';
 import { planAcceptedValues, planNotNull, planRange, planRegex } from './row-checks.ts';
@@ -10,6 +11,7 @@ export interface PlanContext {
   inputs: InputColumns;
   parameters: Readonly<Record<string, ParameterValue>>;
   now: Date;
+  dialect: CheckDialect;
 }
 
 export interface ReadyCheck extends CheckPlan {
@@ -25,7 +27,7 @@ type PlanParts = Omit<CheckPlan, 'index' | 'check' | 'parameters'> & Partial<Pic
  *   the column cannot be compared with
  */
 export async function planCheck(check: QualityCheck, index: number, context: PlanContext): Promise<ReadyCheck> {
-  const scope = new CheckScope(index, context.inputs);
+  const scope = new CheckScope(index, context.inputs, context.dialect);
   const parts = await planParts(scope, check, context);
   return { parameters: scope.parameters, ...parts, index, check, probes: scope.probes };
 }

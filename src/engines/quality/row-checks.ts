@@ -52,13 +52,11 @@ export function planRegex(scope: CheckScope, check: Check<'regex'>): PlanParts {
   const text =
     column.type === 'VARCHAR' || column.kind === 'none'
       ? sqlName(column.name)
-      : `CAST(${sqlName(column.name)} AS VARCHAR)`;
+      : `CAST(${sqlName(column.name)} AS ${scope.dialect.type('VARCHAR')})`;
   const pattern = scope.bind(check.pattern);
   const message = `${check.pattern} is no regular expression (RE2 syntax)`;
-  scope.probes.push({ sql: `regexp_matches('', ${pattern}) IS NULL`, field: 'pattern', message });
-  const matches = isAnchored(check.pattern)
-    ? `regexp_full_match(${text}, '(?s:.*)(?:' || ${pattern} || ')(?s:.*)')`
-    : `regexp_matches(${text}, ${pattern})`;
+  scope.probes.push({ sql: `regexp_matches('', $${pattern}) IS NULL`, field: 'pattern', message });
+  const matches = scope.dialect.matches(text, scope.dialect.placeholder(pattern), check.pattern);
   return rowPlan(check.source, `NOT ${matches}`, {
     expected: { pattern: check.pattern },
     aggregates: {},
@@ -67,18 +65,11 @@ export function planRegex(scope: CheckScope, check: Check<'regex'>): PlanParts {
   });
 }
 
-/**
- * Whether the pattern says how the text begins and ends. Those are asked as full matches, which DuckDB tries once for
- * each value of a column's dictionary; the others are faster in its own search. A `\Q` could quote what is put around.
- */
-function isAnchored(pattern: string): boolean {
-  return pattern.startsWith('^') && pattern.endsWith('$') && !pattern.includes('\\Q');
-}
-
 export function planAcceptedValues(scope: CheckScope, check: Check<'accepted_values'>): PlanParts {
   const column = scope.column(check.source, check.column, 'column');
   const accepted = check.values.map((value, at) => comparand(scope, column, value, `values.${at}`));
-  const name = column.kind === 'text' ? `CAST(${sqlName(column.name)} AS VARCHAR)` : sqlName(column.name);
+  const name =
+    column.kind === 'text' ? `CAST(${sqlName(column.name)} AS ${scope.dialect.type('VARCHAR')})` : sqlName(column.name);
   return rowPlan(check.source, `${name} NOT IN (${accepted.join(', ')})`, {
     expected: { values: check.values },
     aggregates: {},

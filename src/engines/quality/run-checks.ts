@@ -6,7 +6,8 @@ import type { Dataset, EngineContext } from '../dataset.ts';
 import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { withoutValuelessTypes } from '../duckdb/valueless-columns.ts';
 import { type Answer, answerChecks, rowsOfCheck } from './answer-checks.ts';
-import { type CheckPlan, checkFault, type InputColumns, sqlName } from './check-plan.ts';
+import { type CheckDialect, DUCKDB_DIALECT } from './check-dialect.ts';
+import { type CheckPlan, checkFault, type InputColumns, sqlName, type Verdict } from './check-plan.ts';
 import { toJsonRow } from './json-value.ts';
 import { planCheck, type ReadyCheck } from './plan-check.ts';
 import { type CheckResult, composeReport, type QualityReport } from './quality-report.ts';
@@ -21,7 +22,19 @@ export interface ChecksRequest {
   parameters: Readonly<Record<string, ParameterValue>>;
 }
 
-const MAX_EXAMPLES = 5;
+/** Where the checks are evaluated, if not in DuckDB here. */
+export interface CheckingEngine {
+  dialect: CheckDialect;
+  /** Answers every check, and whole rows for those that found some that fail: {@link MAX_EXAMPLES} at most. */
+  answer: (plans: readonly CheckPlan[]) => Promise<CheckAnswers>;
+}
+
+export interface CheckAnswers {
+  answers: ReadonlyMap<CheckPlan, Answer>;
+  examples: ReadonlyMap<CheckPlan, readonly Answer[]>;
+}
+
+export const MAX_EXAMPLES = 5;
 
 /**
  * Evaluates all quality checks (spec section 3): those that judge rows or the table share one scan of their source, the
@@ -37,24 +50,70 @@ export async function runChecks(
 ): Promise<QualityReport> {
   const now = new Date();
   if (checks.length === 0) return composeReport([], minScore, now);
-  return engine.withSession({ signal: context.signal, inputs }, async (session) => {
-    const columns = await describeInputs(session, inputs);
-    const plans: ReadyCheck[] = [];
-    for (const [index, check] of checks.entries()) {
-      const plan = await planCheck(check, index, { inputs: columns, parameters, now });
-      await refuseWrongValues(session, plan);
-      plans.push(plan);
-    }
+  const request = { checks, inputs, parameters, now };
+  const results = await engine.withSession({ signal: context.signal, inputs }, async (session) => {
+    const plans = await planChecks(session, request, DUCKDB_DIALECT);
     const answers = await answerChecks(session, plans, context);
-    const results: CheckResult[] = [];
+    const found: CheckResult[] = [];
     for (const plan of plans) {
-      results.push(await resultOf(session, plan, answers.get(plan) ?? {}));
+      const verdict = plan.judge(answers.get(plan) ?? {});
+      found.push(resultOf(plan, verdict, verdict.passed ? [] : await examplesOf(session, plan)));
     }
-    const failed = results.filter((result) => result.outcome === 'FAILED');
-    context.log('info', `${results.length - failed.length} of ${results.length} checks passed`);
-    for (const { index, type, message } of failed) context.log('warn', `check ${index} (${type}) failed: ${message}`);
-    return composeReport(results, minScore, now);
+    return found;
   });
+  return reportOf(results, { minScore, now }, context);
+}
+
+/**
+ * The same report from another engine, which reads the data; DuckDB looks at the columns of the inputs, and at the values
+ * in the checks.
+ *
+ * @throws EngineError as {@link runChecks}, and what the other engine throws
+ */
+export async function runChecksElsewhere(
+  duckdb: DuckDbEngine,
+  { checks, minScore, inputs, parameters }: ChecksRequest,
+  { dialect, answer }: CheckingEngine,
+  context: EngineContext,
+): Promise<QualityReport> {
+  const now = new Date();
+  if (checks.length === 0) return composeReport([], minScore, now);
+  const request = { checks, inputs, parameters, now };
+  const plans = await duckdb.withSession({ signal: context.signal, inputs }, (session) =>
+    planChecks(session, request, dialect),
+  );
+  const { answers, examples } = await answer(plans);
+  const results = plans.map((plan) => {
+    const verdict = plan.judge(answers.get(plan) ?? {});
+    return resultOf(plan, verdict, verdict.passed ? [] : (examples.get(plan) ?? []));
+  });
+  return reportOf(results, { minScore, now }, context);
+}
+
+async function planChecks(
+  session: DuckDbSession,
+  { checks, inputs, parameters, now }: Omit<ChecksRequest, 'minScore'> & { now: Date },
+  dialect: CheckDialect,
+): Promise<CheckPlan[]> {
+  const columns = await describeInputs(session, inputs);
+  const plans: CheckPlan[] = [];
+  for (const [index, check] of checks.entries()) {
+    const plan = await planCheck(check, index, { inputs: columns, parameters, now, dialect });
+    await refuseWrongValues(session, plan);
+    plans.push(plan);
+  }
+  return plans;
+}
+
+function reportOf(
+  results: CheckResult[],
+  { minScore, now }: { minScore: number; now: Date },
+  context: EngineContext,
+): QualityReport {
+  const failed = results.filter((result) => result.outcome === 'FAILED');
+  context.log('info', `${results.length - failed.length} of ${results.length} checks passed`);
+  for (const { index, type, message } of failed) context.log('warn', `check ${index} (${type}) failed: ${message}`);
+  return composeReport(results, minScore, now);
 }
 
 async function describeInputs(session: DuckDbSession, inputs: ChecksRequest['inputs']): Promise<InputColumns> {
@@ -98,13 +157,13 @@ async function probe(
   }
 }
 
-async function resultOf(session: DuckDbSession, plan: CheckPlan, answer: Answer): Promise<CheckResult> {
-  const { index, check, expected, failingRowsSql } = plan;
-  const { passed, observed, failingRows, message } = plan.judge(answer);
-  const examples =
-    passed || failingRowsSql === undefined
-      ? []
-      : await rowsOfCheck(session, plan, `${failingRowsSql} LIMIT ${MAX_EXAMPLES}`);
+async function examplesOf(session: DuckDbSession, plan: CheckPlan): Promise<Answer[]> {
+  const { failingRowsSql } = plan;
+  return failingRowsSql === undefined ? [] : rowsOfCheck(session, plan, `${failingRowsSql} LIMIT ${MAX_EXAMPLES}`);
+}
+
+function resultOf({ index, check, expected }: CheckPlan, verdict: Verdict, examples: readonly Answer[]): CheckResult {
+  const { passed, observed, failingRows, message } = verdict;
   return {
     index,
     type: check.type,

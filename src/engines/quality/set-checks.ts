@@ -45,7 +45,7 @@ export function planReferential(scope: CheckScope, check: Check<'referential'>):
     );
   }
   // Without a value on one side nothing is compared, but the two still need one type.
-  const comparable = (sql: string) => (typeless ? `CAST(${sql} AS VARCHAR)` : sql);
+  const comparable = (sql: string) => (typeless ? `CAST(${sql} AS ${scope.dialect.type('VARCHAR')})` : sql);
   const value = comparable(`s.${sqlName(column.name)}`);
   const orphans = `FROM ${sqlName(check.source)} s ANTI JOIN (SELECT DISTINCT ${comparable(sqlName(referenced.name))} AS target FROM ${sqlName(target)}) r ON ${value} = r.target WHERE ${value} IS NOT NULL`;
   return {

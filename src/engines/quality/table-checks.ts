@@ -34,16 +34,11 @@ export function planFreshness(scope: CheckScope, check: Check<'freshness'>, now:
   }
   const maxAgeMs = durationMs(check.max_age);
   const latest = column.kind === 'none' ? 'NULL' : `max(${sqlName(column.name)})`;
-  const newest = column.type.includes('WITH TIME ZONE') ? latest : `CAST(${latest} AS TIMESTAMP)`;
   return {
     expected: { maxAge: check.max_age },
-    // Infinite timestamps have no milliseconds: they come as NULL and count as no value.
-    query: {
-      kind: 'shared',
-      aggregates: { newest: `CASE WHEN isfinite(${newest}) THEN epoch_ms(${newest}) END` },
-    },
+    query: { kind: 'shared', aggregates: { newest: scope.dialect.newestMs(latest, column.type) } },
     judge: (answer) => {
-      const newestMs = typeof answer['newest'] === 'bigint' ? Number(answer['newest']) : undefined;
+      const newestMs = answer['newest'] == null ? undefined : Number(answer['newest']);
       const ageMs = newestMs === undefined ? undefined : now.getTime() - newestMs;
       return {
         passed: ageMs !== undefined && ageMs <= maxAgeMs,

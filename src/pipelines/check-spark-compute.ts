@@ -1,0 +1,45 @@
+/** What of a pipeline `compute: spark` does not do: refused in words before anything runs (spec section 4). */
+import { isS3Uri } from '../engines/s3/s3-address.ts';
+import { unsupportedOptions } from '../engines/spark/compute/extract-file.ts';
+import { messageOf } from '../errors.ts';
+import type { Sink, Source } from '../schemas/definition.ts';
+import type { DocumentParts } from '../schemas/document-parts.ts';
+import type { Fault } from '../schemas/fault.ts';
+
+export function checkSparkCompute({ sources, sinks }: DocumentParts): Fault[] {
+  return [
+    ...Array.from(sources).flatMap(([name, source]) =>
+      source === undefined ? [] : faultsOfSource(`definition.sources.${name}`, source),
+    ),
+    ...Array.from(sinks).flatMap(([name, { whole }]) =>
+      whole === undefined ? [] : faultsOfSink(`definition.sinks.${name}`, whole),
+    ),
+  ];
+}
+
+function faultsOfSource(path: string, source: Source): Fault[] {
+  if (source.type === 'spark') return [];
+  if (source.type !== 'file') {
+    return [{ path: `${path}.type`, message: `compute: spark reads file and spark sources, not ${source.type}` }];
+  }
+  if (isS3Uri(source.path)) {
+    return [{ path: `${path}.path`, message: 'compute: spark reads files that its cluster has a path for, not s3://' }];
+  }
+  try {
+    return unsupportedOptions(source).map((option) => ({
+      path: `${path}.options`,
+      message: `compute: spark has no counterpart for ${option} of ${source.format}`,
+    }));
+  } catch (error) {
+    return [{ path: `${path}.options`, message: messageOf(error) }];
+  }
+}
+
+function faultsOfSink(path: string, sink: Sink): Fault[] {
+  if (sink.type !== 'iceberg') return [];
+  const buckets = sink.partition_by.flatMap((field, at) => (field.startsWith('bucket(') ? [at] : []));
+  return buckets.map((at) => ({
+    path: `${path}.partition_by.${at}`,
+    message: 'compute: spark partitions by columns, year, month, day, hour and truncate, not by bucket',
+  }));
+}
