@@ -22,7 +22,7 @@ import { outputOnSpark } from './spark-output.ts';
 import type { StepWork } from './step-activity.ts';
 import { intervalOf, produced, sourceOf } from './step-parts.ts';
 
-export interface ExtractDependencies extends ComputeDependencies {
+export interface SourceDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
   roots: FileRoots;
@@ -30,6 +30,8 @@ export interface ExtractDependencies extends ComputeDependencies {
   secrets: SecretResolver;
   egress: EgressGuard;
 }
+
+export type ExtractDependencies = ComputeDependencies & SourceDependencies;
 
 export function createExtractData(dependencies: ExtractDependencies) {
   return computedActivity(dependencies, {
@@ -39,8 +41,16 @@ export function createExtractData(dependencies: ExtractDependencies) {
 }
 
 async function extract(dependencies: ExtractDependencies, step: StepWork): Promise<StepResult> {
+  return extractSource(dependencies, step, await rowsToRead(dependencies, step, sourceOf(step)));
+}
+
+/** @param range of an incremental source; undefined: all its rows, or those of the interval */
+export async function extractSource(
+  dependencies: SourceDependencies,
+  step: StepWork,
+  range: WatermarkRange | undefined,
+): Promise<StepResult> {
   const source = sourceOf(step);
-  const range = await rowsToRead(dependencies, step, source);
   switch (source.type) {
     case 'file':
       return fromFile(dependencies, step, source);
@@ -72,7 +82,7 @@ async function extractOnSpark(
 }
 
 async function fromFile(
-  { duckdb, roots, s3 }: ExtractDependencies,
+  { duckdb, roots, s3 }: SourceDependencies,
   step: StepWork,
   source: FileSource,
 ): Promise<StepResult> {
@@ -84,7 +94,7 @@ async function fromFile(
 }
 
 async function fromDatabase(
-  { duckdb, roots, secrets }: ExtractDependencies,
+  { duckdb, roots, secrets }: SourceDependencies,
   step: StepWork,
   source: JdbcSource,
   range: WatermarkRange | undefined,
@@ -113,7 +123,7 @@ async function fromDatabase(
 }
 
 async function fromApi(
-  { duckdb, secrets, egress }: ExtractDependencies,
+  { duckdb, secrets, egress }: SourceDependencies,
   step: StepWork,
   source: ApiSource,
 ): Promise<StepResult> {
@@ -129,7 +139,7 @@ async function fromApi(
 }
 
 async function fromTable(
-  { duckdb, catalog }: ExtractDependencies,
+  { duckdb, catalog }: SourceDependencies,
   step: StepWork,
   source: IcebergSource,
 ): Promise<StepResult> {

@@ -5,8 +5,23 @@ import type { PipelineDocument } from '../schemas/definition.ts';
 import type { RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 
+/** What activities need to know of a run, or of whatever they do the steps of a definition for. */
+type RunFacts = Pick<
+  RunRow,
+  | 'executionId'
+  | 'tenant'
+  | 'pipelineId'
+  | 'workflowId'
+  | 'requestId'
+  | 'rootExecutionId'
+  | 'retryOf'
+  | 'engine'
+  | 'intervalStart'
+  | 'intervalEnd'
+>;
+
 export interface LoadedRun {
-  row: RunRow;
+  row: RunFacts;
   document: PipelineDocument;
   parameters: Record<string, ParameterValue>;
   /** Where the run's data stands in staging. */

@@ -1,12 +1,12 @@
 /** `load_to_iceberg`: rows into a table, in one commit that carries the load's name. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
-import { type IcebergLoadRequest, loadToIceberg } from '../engines/iceberg/load-to-iceberg.ts';
+import { type IcebergLoadRequest, type IcebergLoadResult, loadToIceberg } from '../engines/iceberg/load-to-iceberg.ts';
 import { sparkLoadWriter } from '../engines/spark/compute/write-load.ts';
 import { loading } from './load-activity.ts';
 import { computedActivity, type ComputeDependencies, computeStepOf } from './spark-compute-step.ts';
 import type { StepWork } from './step-activity.ts';
-import { inputOf, loadNameOf, sinkOf } from './step-parts.ts';
+import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
 
 export interface IcebergDependencies extends ComputeDependencies {
   duckdb: DuckDbEngine;
@@ -16,7 +16,7 @@ export interface IcebergDependencies extends ComputeDependencies {
 export function createLoadToIceberg(dependencies: IcebergDependencies) {
   const { catalog, duckdb } = dependencies;
   return computedActivity(dependencies, {
-    here: loading(dependencies, (step) => loadToIceberg(requestOf(step), { catalog, duckdb }, step.context)),
+    here: loading(dependencies, (step) => loadIcebergSink(dependencies, step)),
     onSpark: (work, compute) =>
       loading(dependencies, async (step) => {
         const { context } = step;
@@ -34,6 +34,19 @@ export function createLoadToIceberg(dependencies: IcebergDependencies) {
         return { rows, bytes, ...(externalUrl !== undefined && { externalUrl }) };
       })(work),
   });
+}
+
+/**
+ * In the embedded engine.
+ *
+ * @param interval of which the rows are replaced, whatever the sink's mode
+ */
+export function loadIcebergSink(
+  { catalog, duckdb }: Pick<IcebergDependencies, 'catalog' | 'duckdb'>,
+  step: StepWork,
+  interval?: Interval,
+): Promise<IcebergLoadResult> {
+  return loadToIceberg({ ...requestOf(step), interval }, { catalog, duckdb }, step.context);
 }
 
 function requestOf(step: StepWork): IcebergLoadRequest {

@@ -1,10 +1,10 @@
 /** `load_to_postgres`: rows into a table, in one transaction with the load's row of the ledger. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
-import { loadToPostgres } from '../engines/sinks/postgres-sink.ts';
+import { loadToPostgres, type PostgresLoaded } from '../engines/sinks/postgres-sink.ts';
 import { loadActivity } from './load-activity.ts';
 import type { SecretResolver } from './secrets.ts';
-import type { StepDependencies } from './step-activity.ts';
-import { inputOf, loadNameOf, sinkOf } from './step-parts.ts';
+import type { StepDependencies, StepWork } from './step-activity.ts';
+import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
 
 export interface PostgresDependencies extends StepDependencies {
   duckdb: DuckDbEngine;
@@ -12,17 +12,24 @@ export interface PostgresDependencies extends StepDependencies {
 }
 
 export function createLoadToPostgres(dependencies: PostgresDependencies) {
-  const { duckdb, secrets } = dependencies;
-  return loadActivity(dependencies, async (step) => {
-    const sink = sinkOf(step, 'postgres');
-    const request = {
-      input: inputOf(step, sink),
-      connectionUrl: await secrets.resolve(step.run.row.tenant, sink.connection),
-      table: sink.table,
-      mode: sink.mode,
-      mergeKeys: sink.merge_keys ?? [],
-      loadName: loadNameOf(step),
-    };
-    return loadToPostgres(duckdb, request, step.context);
-  });
+  return loadActivity(dependencies, (step) => loadPostgresSink(dependencies, step));
+}
+
+/** @param interval of which the rows are replaced, whatever the sink's mode */
+export async function loadPostgresSink(
+  { duckdb, secrets }: Pick<PostgresDependencies, 'duckdb' | 'secrets'>,
+  step: StepWork,
+  interval?: Interval,
+): Promise<PostgresLoaded> {
+  const sink = sinkOf(step, 'postgres');
+  const request = {
+    input: inputOf(step, sink),
+    connectionUrl: await secrets.resolve(step.run.row.tenant, sink.connection),
+    table: sink.table,
+    mode: sink.mode,
+    mergeKeys: sink.merge_keys ?? [],
+    loadName: loadNameOf(step),
+    interval,
+  };
+  return loadToPostgres(duckdb, request, step.context);
 }

@@ -4,12 +4,13 @@ import type { Notifier, Severity } from '../notify/notifier.ts';
 import type { Store } from '../store/store.ts';
 import type { NotificationKind } from '../workflows/messages.ts';
 import type { NotificationInput } from '../workflows/notify.ts';
+import { type BackfillNotification, tellOfBackfill } from './backfill-notification.ts';
 import type { RunLoader } from './load-run.ts';
 
 export interface NotificationActivities {
   notify_quality_issue(input: NotificationInput): Promise<void>;
-  notify_pipeline_completion(input: NotificationInput): Promise<void>;
-  notify_failure(input: NotificationInput): Promise<void>;
+  notify_pipeline_completion(input: NotificationInput | BackfillNotification): Promise<void>;
+  notify_failure(input: NotificationInput | BackfillNotification): Promise<void>;
 }
 
 export interface NotificationDependencies {
@@ -57,5 +58,7 @@ export function createNotificationActivities(dependencies: NotificationDependenc
       activity.cancellationSignal,
     );
   };
-  return { notify_quality_issue: tell, notify_pipeline_completion: tell, notify_failure: tell };
+  const tellOf = (input: NotificationInput | BackfillNotification): Promise<void> =>
+    'backfillId' in input ? tellOfBackfill(dependencies, input) : tell(input);
+  return { notify_quality_issue: tell, notify_pipeline_completion: tellOf, notify_failure: tellOf };
 }

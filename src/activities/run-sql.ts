@@ -4,22 +4,27 @@ import { runSql } from '../engines/duckdb/run-sql.ts';
 import { selectWork } from '../engines/spark/compute/select-rows.ts';
 import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
 import { outputOnSpark } from './spark-output.ts';
+import type { StepResult } from '../workflows/messages.ts';
+import type { StepWork } from './step-activity.ts';
 import { produced, transformationOf } from './step-parts.ts';
 
 export function createRunSql(dependencies: ComputeDependencies & { duckdb: DuckDbEngine }) {
   const { duckdb } = dependencies;
   return computedActivity(dependencies, {
-    async here(step) {
-      const { sql } = transformationOf(step, 'sql');
-      const { inputs } = step.input;
-      const { parameters } = step.run;
-      const outputFolder = await step.newOutputFolder();
-      return produced(await runSql(duckdb, { sql, parameters, inputs, outputFolder }, step.context));
-    },
+    here: (step) => transformBySql(duckdb, step),
     onSpark(step, compute) {
       const { sql } = transformationOf(step, 'sql');
       const { input, run } = step;
       return outputOnSpark(duckdb, compute, step, () => selectWork(sql, run.parameters, input.inputs));
     },
   });
+}
+
+/** In the embedded engine. */
+export async function transformBySql(duckdb: DuckDbEngine, step: StepWork): Promise<StepResult> {
+  const { sql } = transformationOf(step, 'sql');
+  const { inputs } = step.input;
+  const { parameters } = step.run;
+  const outputFolder = await step.newOutputFolder();
+  return produced(await runSql(duckdb, { sql, parameters, inputs, outputFolder }, step.context));
 }

@@ -95,65 +95,76 @@ interface StepAttempt {
   handOver: <T extends StepResult>(result: T) => Promise<T>;
 }
 
-/** Heartbeats while `body` works, and makes whatever it throws a failure that Temporal understands. */
+/** Has all of that around `body`. */
 export async function attemptOf<T>(
   { store, staging, logger, loadRun }: StepDependencies,
   input: StepInput,
   body: (attempt: StepAttempt) => Promise<T>,
 ): Promise<T> {
-  const activity = Context.current();
   const { executionId, requestId, step } = input;
-  const { attempt } = activity.info;
+  const { cancellationSignal, info } = Context.current();
+  const { attempt } = info;
   const token = randomUUID();
+  return heartbeating(async (progress) => {
+    await using log = new StepLog(
+      store.logs,
+      executionId,
+      step,
+      attempt,
+      logger.child({ requestId, executionId, step, attempt }),
+    );
+    const context: EngineContext = {
+      signal: cancellationSignal,
+      log: (level, message) => {
+        log.write(level, message);
+      },
+      progress,
+    };
+    const folders: StagingFolder[] = [];
+    const prepare = async (): Promise<StepWork> => {
+      const run = await loadRun(executionId);
+      return {
+        input,
+        name: step.slice(step.indexOf(':') + 1),
+        run,
+        context,
+        newOutputFolder: async () => {
+          const folder = await staging.newAttempt({ ...run.at, step });
+          folders.push(folder);
+          return folder.path;
+        },
+        jobFolder: (jobName) => staging.ofJob({ ...run.at, step }, jobName),
+        link: (externalUrl) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl),
+      };
+    };
+    const handOver = async <R extends StepResult>(result: R): Promise<R> => {
+      if (result.output === undefined) return result;
+      const { at } = await loadRun(executionId);
+      return { ...result, output: await staging.handOver({ ...at, step }, result.output, context.signal) };
+    };
+    try {
+      return await body({ token, log, prepare, handOver });
+    } finally {
+      await Promise.allSettled(folders.map((folder) => staging.release(folder)));
+    }
+  });
+}
+
+/** Heartbeats while `body` works, and makes whatever it throws a failure that Temporal understands. */
+export async function heartbeating<T>(body: (progress: (fraction: number) => void) => Promise<T>): Promise<T> {
+  const activity = Context.current();
   let fraction = 0;
   activity.heartbeat(0);
   const heartbeats = setInterval(() => {
     activity.heartbeat(fraction);
   }, HEARTBEAT_EVERY_MS);
-  await using log = new StepLog(
-    store.logs,
-    executionId,
-    step,
-    attempt,
-    logger.child({ requestId, executionId, step, attempt }),
-  );
-  const context: EngineContext = {
-    signal: activity.cancellationSignal,
-    log: (level, message) => {
-      log.write(level, message);
-    },
-    progress: (done) => {
-      fraction = done;
-    },
-  };
-  const folders: StagingFolder[] = [];
-  const prepare = async (): Promise<StepWork> => {
-    const run = await loadRun(executionId);
-    return {
-      input,
-      name: step.slice(step.indexOf(':') + 1),
-      run,
-      context,
-      newOutputFolder: async () => {
-        const folder = await staging.newAttempt({ ...run.at, step });
-        folders.push(folder);
-        return folder.path;
-      },
-      jobFolder: (jobName) => staging.ofJob({ ...run.at, step }, jobName),
-      link: (externalUrl) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl),
-    };
-  };
-  const handOver = async <R extends StepResult>(result: R): Promise<R> => {
-    if (result.output === undefined) return result;
-    const { at } = await loadRun(executionId);
-    return { ...result, output: await staging.handOver({ ...at, step }, result.output, context.signal) };
-  };
   try {
-    return await body({ token, log, prepare, handOver });
+    return await body((done) => {
+      fraction = done;
+    });
   } catch (error) {
     throw toFailure(error, activity.cancellationSignal);
   } finally {
-    await Promise.allSettled(folders.map((folder) => staging.release(folder)));
     clearInterval(heartbeats);
   }
 }

@@ -6,6 +6,7 @@ import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Actor } from '../pipelines/actor.ts';
+import type { Backfills } from '../pipelines/backfills.ts';
 import type { PipelineRegistry } from '../pipelines/registry.ts';
 import type { ExecuteBody, ExecutionFilters, PageQuery, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
@@ -57,6 +58,7 @@ export type Readiness = Record<string, { ok: boolean; error?: string }>;
 /** What the routes work with. */
 export interface Services {
   runs: RunsService;
+  backfills: Backfills;
   registry: PipelineRegistry;
   store: Store;
   /** Prometheus' text format. */

@@ -9,6 +9,7 @@ import type { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { type BackfillWaker, createBackfillWaker } from '../pipelines/backfill-waker.ts';
 import { createRunCloser, type RunCloser } from '../pipelines/run-closer.ts';
 import { createRunLauncher, type RunLauncher } from '../pipelines/run-launcher.ts';
 import { StartupError } from '../startup-error.ts';
@@ -43,6 +44,7 @@ export interface Foundations {
   s3: S3Access | undefined;
   launcher: RunLauncher;
   closer: RunCloser;
+  waker: BackfillWaker;
 }
 
 /**
@@ -103,6 +105,7 @@ export async function layFoundations(
     s3,
     launcher: createRunLauncher(temporal, store, metrics),
     closer: createRunCloser(store, metrics),
+    waker: createBackfillWaker({ store, temporal, metrics, heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs }),
   };
 }
 

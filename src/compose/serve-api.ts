@@ -3,6 +3,7 @@ import { createApp } from '../api/app.ts';
 import { readiness } from '../api/readiness.ts';
 import { findDbt } from '../engines/dbt/find-dbt.ts';
 import { engineAvailability } from '../pipelines/engine-availability.ts';
+import { Backfills } from '../pipelines/backfills.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { Foundations } from './foundations.ts';
@@ -19,6 +20,7 @@ export async function serveApi(foundations: Foundations): Promise<string> {
       heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs,
       sparkCompute: engines.sparkCompute,
     }),
+    backfills: new Backfills(foundations),
     registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,

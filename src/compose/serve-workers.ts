@@ -1,9 +1,11 @@
 /** The workers of a process, and the reconciler that finishes what crashed ones left. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createBackfillRecorder } from '../activities/backfill-recorder.ts';
 import { createRunLoader } from '../activities/load-run.ts';
 import { createNotificationActivities } from '../activities/notifications.ts';
 import { createStepActivities } from '../activities/pipeline-activities.ts';
+import { createPartitionActivities } from '../activities/process-partition.ts';
 import { createRunRecorder } from '../activities/run-recorder.ts';
 import { createSecretResolver } from '../activities/secrets.ts';
 import { openAirflow } from './open-airflow.ts';
@@ -45,6 +47,7 @@ export async function serveWorkers(
   const loadRun = createRunLoader(store);
   const secrets = createSecretResolver({ folder: config.secrets.dir, variables: config.secrets.fromEnvironment });
   const egress = new EgressGuard({ restricted: !config.open, allow: config.egressAllow });
+  const engines = { ...foundations, duckdb, catalog, secrets, egress };
   const workers = await startWorkers({
     connection: connection.connection,
     namespace: config.temporal.namespace,
@@ -52,28 +55,28 @@ export async function serveWorkers(
     concurrency: config.worker.concurrency,
     activities: {
       ...createStepActivities({
-        ...foundations,
+        ...engines,
         loadRun,
-        duckdb,
-        catalog,
         airflow: openAirflow(config.airflow),
         dbt,
         flink: openFlink(config.flink),
         spark,
         compute: openSparkCompute(config.spark, spark),
-        secrets,
-        egress,
       }),
+      ...createPartitionActivities(engines),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },
-    recorder: createRunRecorder({
-      ...foundations,
-      loadRun,
-      wakeRun: async (workflowId) => {
-        const told = temporal.call((client) => client.workflow.getHandle(workflowId).signal(slotFreedSignal));
-        await told.catch(() => undefined);
-      },
-    }),
+    recorder: {
+      ...createBackfillRecorder(foundations),
+      ...createRunRecorder({
+        ...foundations,
+        loadRun,
+        wakeRun: async (workflowId) => {
+          const told = temporal.call((client) => client.workflow.getHandle(workflowId).signal(slotFreedSignal));
+          await told.catch(() => undefined);
+        },
+      }),
+    },
     logger,
   });
   cleanup.add(async () => {

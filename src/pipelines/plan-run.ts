@@ -1,6 +1,7 @@
 /** From a definition to the plan that the workflow follows: steps in an order that works, policies, deadlines. */
 import type { ActivityName, PipelineDefinition, Sink, Transformation } from '../schemas/definition.ts';
 import { durationMs } from '../schemas/duration.ts';
+import { inOrder } from '../schemas/transformation-order.ts';
 import type { ActivityPolicy, PlannedStep, RunPlan } from '../workflows/messages.ts';
 
 const PRIORITY_KEYS = { HIGH: 1, NORMAL: 3, LOW: 5 } as const;
@@ -85,22 +86,6 @@ function maxRunsOf({ sources, orchestration }: PipelineDefinition): number | nul
     (source) => source.type === 'jdbc' && source.watermark_column !== undefined,
   );
   return incremental ? 1 : (orchestration.concurrency?.max_runs ?? null);
-}
-
-/** Each transformation after those that it depends on; the definition has no cycles. */
-function inOrder(transformations: readonly Transformation[]): Transformation[] {
-  const byName = new Map(transformations.map((transformation) => [transformation.name, transformation]));
-  const ordered = new Set<Transformation>();
-  const place = (transformation: Transformation): void => {
-    if (ordered.has(transformation)) return;
-    for (const name of transformation.depends_on) {
-      const needed = byName.get(name);
-      if (needed !== undefined) place(needed);
-    }
-    ordered.add(transformation);
-  };
-  transformations.forEach(place);
-  return [...ordered];
 }
 
 function policiesOf({ retry, timeouts }: PipelineDefinition['orchestration']): RunPlan['policies'] {

@@ -9,6 +9,8 @@ import type { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
+import type { BackfillWaker } from './backfill-waker.ts';
+import { reconcileBackfills } from './reconcile-backfills.ts';
 import type { RunCloser } from './run-closer.ts';
 import type { RunLauncher } from './run-launcher.ts';
 import { deliverAnswer } from './signal-run.ts';
@@ -26,6 +28,7 @@ export interface ReconcilerDependencies {
   temporal: TemporalCalls;
   launcher: RunLauncher;
   closer: RunCloser;
+  waker: BackfillWaker;
   staging: Staging;
   runRetentionMs: number;
   logger: Logger;
@@ -74,6 +77,7 @@ export class Reconciler {
     await this.#attempt('starts', () => this.#deliverStarts());
     await this.#attempt('answers', () => this.#deliverAnswers());
     await this.#attempt('open runs', () => this.#settleOpenRuns());
+    await this.#attempt('backfills', () => reconcileBackfills(this.#dependencies, settledBefore()));
     if (Date.now() - this.#cleanedAtMs > CLEAN_EVERY_MS) {
       this.#cleanedAtMs = Date.now();
       await this.#attempt('cleaning', () => this.#clean());
@@ -124,7 +128,9 @@ export class Reconciler {
   async #clean(): Promise<void> {
     const { store, staging, runRetentionMs } = this.#dependencies;
     await store.idempotency.expire();
-    await store.runs.expire(new Date(Date.now() - runRetentionMs));
+    const closedBefore = new Date(Date.now() - runRetentionMs);
+    await store.runs.expire(closedBefore);
+    await store.backfills.expire(closedBefore);
     await staging.expire(STAGING_KEPT_MS);
   }
 }

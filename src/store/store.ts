@@ -2,6 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sql } from 'drizzle-orm';
 import { auditRepository } from './audit.ts';
+import { backfillPartitionRepository } from './backfill-partitions.ts';
+import { backfillRepository } from './backfills.ts';
 import { begunLoadReading } from './begun-loads.ts';
 import { connectPglite } from './connect-pglite.ts';
 import { connectPostgres } from './connect-postgres.ts';
@@ -96,6 +98,8 @@ function repositoriesOf(database: Database, around: Around) {
     idempotency: wrapped(idempotencyRepository(database), around),
     audit: wrapped(auditRepository(database), around),
     watermarks: wrapped(watermarkRepository(database), around),
+    backfills: wrapped(backfillRepository(database), around),
+    partitions: wrapped(backfillPartitionRepository(database), around),
   };
 }
 

@@ -1,2 +1,3 @@
 /** Everything the workflow bundle exports: one function a workflow type. */
+export { DataBackfillWorkflow } from './data-backfill.ts';
 export { DataPipelineWorkflow } from './data-pipeline.ts';

@@ -58,8 +58,10 @@ const TASK_QUEUES: Record<ActivityName, string> = {
   notify_failure: 'notify',
 };
 
+type PolicyPlan = Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey'>;
+
 /** Options of one activity of a run: its row of the table with what the pipeline overrides. */
-export function activityOptions(activity: ActivityName, step: string, plan: RunPlan): ActivityOptions {
+export function activityOptions(activity: ActivityName, step: string, plan: PolicyPlan): ActivityOptions {
   const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
   const effective = { ...base, ...plan.policies[activity] };
   return {

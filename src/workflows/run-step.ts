@@ -3,14 +3,11 @@ import { ApplicationFailure, condition, isCancellation, proxyActivities } from '
 import type { PipelineActivities } from '../activities/pipeline-activities.ts';
 import type { Dataset } from '../engines/dataset.ts';
 import type { ActivityName } from '../schemas/definition.ts';
-import { reasonOf, workerWasLost } from './activity-failure.ts';
+import { LOST_WORKER_LIMIT, reasonOf, workerWasLost } from './activity-failure.ts';
 import type { PipelineRunInput, PlannedStep, StepResult } from './messages.ts';
 import { activityOptions } from './retry-table.ts';
 import type { RunTracker } from './run-tracker.ts';
 import { stopRemoteJob } from './stop-remote-job.ts';
-
-/** How often a step is scheduled anew after its attempts ended by lost workers (spec section 2). */
-const LOST_WORKER_LIMIT = 50;
 
 export interface RunContext {
   input: PipelineRunInput;

@@ -1,5 +1,6 @@
 import type { Route } from '../route.ts';
 import { auditRoutes } from './audit.ts';
+import { backfillRoutes } from './backfills.ts';
 import { executionRoutes } from './executions.ts';
 import { operationsRoutes } from './operations.ts';
 import { pipelineRoutes } from './pipelines.ts';
@@ -10,6 +11,7 @@ export const ROUTES: readonly Route[] = [
   ...executionRoutes,
   ...workflowRoutes,
   ...pipelineRoutes,
+  ...backfillRoutes,
   ...auditRoutes,
   ...operationsRoutes,
 ];

@@ -5,6 +5,7 @@ import { createApp, type AppDependencies } from '../../../src/api/app.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
+import { Backfills } from '../../../src/pipelines/backfills.ts';
 import { PipelineRegistry } from '../../../src/pipelines/registry.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { InMemoryRuns } from './in-memory-runs.ts';
@@ -50,6 +51,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     roots: { roots: 'any', base: process.cwd() },
   });
   const runs = new InMemoryRuns(registry);
+  const backfills = new Backfills({ store, waker: { wake: () => Promise.resolve() } });
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
   const logger = createLogger('debug', {
@@ -60,6 +62,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     store,
     registry,
     runs,
+    backfills,
     metrics,
     logger,
     metricsText: () => metrics.registry.metrics(),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type PartitionSize, partitionsOf, type TimeRange } from '../../../src/pipelines/partition-range.ts';
+import { type PartitionSize, partitionsOf, type TimeRange } from '../../../src/schemas/partition-range.ts';
 import { zonedIso } from '../../../src/schemas/zoned-clock.ts';
 
 const SIZES: PartitionSize[] = ['hour', 'day', 'week', 'month'];

@@ -7,7 +7,7 @@
  * over it; of one that occurs twice the first one counts. An hour is an hour that passes: one that clocks show twice is two
  * partitions, one that they skip is none.
  */
-import { zoneOffsetMs } from '../schemas/zoned-clock.ts';
+import { zoneOffsetMs } from './zoned-clock.ts';
 
 export type PartitionSize = 'hour' | 'day' | 'week' | 'month';
 
@@ -66,7 +66,7 @@ function nextHour(afterMs: number, timezone: string): number {
 }
 
 /** The first instant at which clocks show this, or more. No zone changes its clocks twice within two days. */
-function firstInstantAt(wallMs: number, timezone: string): number {
+export function firstInstantAt(wallMs: number, timezone: string): number {
   const beforeMs = zoneOffsetMs(timezone, wallMs - DAY_MS);
   const afterMs = zoneOffsetMs(timezone, wallMs + DAY_MS);
   if (beforeMs === afterMs) return wallMs - beforeMs;
