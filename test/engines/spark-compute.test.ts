@@ -4,6 +4,7 @@ import { KillingProxy } from '../support/killing-proxy.ts';
 import { Service } from '../support/service.ts';
 import { SMALL_JOB, SparkStandalone } from '../support/spark-standalone.ts';
 import { bothWaysSuite } from './spark-compute/both-ways.suite.ts';
+import { crashesSuite } from './spark-compute/crashes.suite.ts';
 import { type Subject, writeSources } from './spark-compute/subject.ts';
 
 let subject: Subject;
@@ -28,3 +29,4 @@ beforeEach(() => {
 });
 
 bothWaysSuite(() => subject);
+crashesSuite(() => subject);

@@ -93,3 +93,18 @@ test('a job in another system, when it cannot be stopped, lets the run end and i
     notes: [`${JOB}: its job may still be running, it could not be stopped: the password was refused`],
   });
 });
+
+test.each([
+  ['spark', ['work', 'stop']],
+  [undefined, ['work']],
+] as const)('SQL, when the run is cancelled and its compute is %s, is asked: %j', async (compute, expected) => {
+  const { asked, trigger_airflow_dag: runSql } = jobOf(untilCancelled);
+  await using bench = await workflowBench(await testTemporal(), { activities: { run_sql: runSql } });
+  const transformations = [{ step: 'transform:dag', activity: 'run_sql' as const, inputs: ['a'] }];
+  const loads = [{ step: 'load:file', activity: 'write_file' as const, inputs: ['dag'] }];
+  const run = await bench.start(runInput({ transformations, loads, ...(compute && { compute }) }));
+  await run.until(() => asked.length > 0);
+  await run.handle.signal(cancellationSignal, {});
+  expect(await run.result()).toMatchObject({ status: 'CANCELLED' });
+  expect(asked).toEqual(expected);
+});

@@ -19,7 +19,9 @@ export async function readFooters(
   );
   const chunks = await session.rows(
     `SELECT file_name, path_in_schema AS path, num_values::BIGINT AS value_count, stats_null_count::BIGINT AS nulls,
-        stats_min_value AS smallest, stats_max_value AS largest, total_compressed_size::BIGINT AS size_bytes
+        stats_min_value AS smallest, stats_max_value AS largest,
+        hex(TRY_CAST(stats_min_value AS BLOB)) AS smallest_bytes, hex(TRY_CAST(stats_max_value AS BLOB)) AS largest_bytes,
+        total_compressed_size::BIGINT AS size_bytes
       FROM parquet_metadata([${list}])`,
   );
   const byFile = Map.groupBy(chunks, (chunk) => String(chunk['file_name']));
@@ -41,20 +43,19 @@ export async function readFooters(
 function statisticsOf(leaf: LeafColumn, chunks: readonly Record<string, unknown>[]): ColumnStatistics {
   const sum = (name: string) => chunks.reduce((total, chunk) => total + ((chunk[name] as bigint | null) ?? 0n), 0n);
   const filled = chunks.filter((chunk) => chunk['nulls'] !== chunk['value_count']);
-  // Of bytes DuckDB tells a text that does not say which they are; there are no bounds then.
   const known = filled.every((chunk) => chunk['smallest'] !== null && chunk['largest'] !== null);
   const extreme = (name: string, sign: 1 | -1) =>
-    known && leaf.type !== 'binary'
-      ? filled.map((chunk) => String(chunk[name])).reduce(first(leaf.type, sign), undefined)
-      : undefined;
+    known ? filled.map((chunk) => String(chunk[name])).reduce(first(leaf.type, sign), undefined) : undefined;
+  // Bytes are told as hexadecimal digits elsewhere.
+  const [smallest, largest] = leaf.type === 'binary' ? ['smallest_bytes', 'largest_bytes'] : ['smallest', 'largest'];
   return {
     sizeBytes: sum('size_bytes'),
     values: sum('value_count'),
     nulls: sum('nulls'),
     // A writer leaves the bounds out where there is a NaN; the file is then scanned for how many.
     hasNan: !known,
-    smallest: extreme('smallest', 1),
-    largest: extreme('largest', -1),
+    smallest: extreme(smallest, 1),
+    largest: extreme(largest, -1),
   };
 }
 

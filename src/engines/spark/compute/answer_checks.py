@@ -22,6 +22,10 @@ from pyspark.sql.types import (
 from compute_session import open_inputs
 from fault import Fault, message_for_user
 
+# What DuckDB writes as it is, in bytes told as text.
+PLAIN = {chr(code) for code in range(32, 127)} - set("\\'\"")
+BYTES_SHOWN = 1_000
+
 
 def run(spark, work, output):
     open_inputs(spark, work["inputs"])
@@ -55,20 +59,20 @@ def told(rows):
 
 
 def text_of(column, type):
-    if isinstance(type, (BooleanType, IntegralType, FloatType, DoubleType, StringType)):
+    if isinstance(type, (BooleanType, IntegralType, FloatType, DoubleType, StringType, BinaryType)):
         return column
     if isinstance(type, (DateType, DecimalType, TimestampNTZType)):
         return column.cast("string")
     if isinstance(type, TimestampType):
         return F.concat(column.cast("string"), F.lit("+00"))
-    if isinstance(type, BinaryType):
-        return F.hex(column)
     return F.to_json(column)
 
 
 def plain(value):
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
+    if isinstance(value, (bytes, bytearray)):
+        return "".join(chr(byte) if chr(byte) in PLAIN else f"\\x{byte:02X}" for byte in value[:BYTES_SHOWN])
     if isinstance(value, int):
         return value if abs(value) < 2**53 else str(value)
     if value != value:
