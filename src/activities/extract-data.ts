@@ -119,6 +119,12 @@ async function fromDatabase(
   const { column, from, upTo } = range;
   // What was read again ends where it ended before, even if the row with that watermark has gone since.
   const value = upTo === undefined ? (watermark ?? from) : upTo;
+  if (value === null && dataset.rows > 0) {
+    throw new EngineError(
+      'ValidationError',
+      `no row has a value in ${column}, so the next run could not tell which rows are new; expected a watermark_column that is filled`,
+    );
+  }
   return { ...produced(dataset), watermark: { source: step.name, column, from, value } };
 }
 

@@ -1,10 +1,16 @@
 import { EngineError } from '../errors.ts';
 import type { StepResult } from '../workflows/messages.ts';
+import { refuseRowsOfOthers, type RowsDependencies } from './rows-to-read.ts';
 import { stepActivity, type StepDependencies, type StepWork } from './step-activity.ts';
 
-/** A step that writes to a sink: the same as any other, but that it does nothing behind a gate that nobody passed. */
+export type LoadDependencies = StepDependencies & RowsDependencies;
+
+/**
+ * A step that writes to a sink: the same as any other, but that it does nothing behind a gate that nobody passed, and
+ * nothing with rows that another run has loaded meanwhile.
+ */
 export function loadActivity(
-  dependencies: StepDependencies,
+  dependencies: LoadDependencies,
   load: (step: StepWork) => Promise<{ rows: number; bytes: number }>,
 ): (input: StepWork['input']) => Promise<StepResult> {
   return stepActivity(dependencies, loading(dependencies, load));
@@ -12,11 +18,12 @@ export function loadActivity(
 
 /** The work of such a step. */
 export function loading(
-  dependencies: StepDependencies,
+  dependencies: LoadDependencies,
   load: (step: StepWork) => Promise<{ rows: number; bytes: number; externalUrl?: string }>,
 ): (step: StepWork) => Promise<StepResult> {
   return async (step) => {
     await refuseBehindTheGate(dependencies, step);
+    await refuseRowsOfOthers(dependencies, step);
     const { rows, bytes, externalUrl } = await load(step);
     return { rows, bytes, ...(externalUrl !== undefined && { externalUrl }) };
   };

@@ -3,12 +3,12 @@ import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { type IcebergLoadRequest, type IcebergLoadResult, loadToIceberg } from '../engines/iceberg/load-to-iceberg.ts';
 import { sparkLoadWriter } from '../engines/spark/compute/write-load.ts';
-import { loading } from './load-activity.ts';
+import { loading, type LoadDependencies } from './load-activity.ts';
 import { computedActivity, type ComputeDependencies, computeStepOf } from './spark-compute-step.ts';
 import type { StepWork } from './step-activity.ts';
 import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
 
-export interface IcebergDependencies extends ComputeDependencies {
+export interface IcebergDependencies extends ComputeDependencies, LoadDependencies {
   duckdb: DuckDbEngine;
   catalog: IcebergCatalog;
 }

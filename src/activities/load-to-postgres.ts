@@ -1,12 +1,12 @@
 /** `load_to_postgres`: rows into a table, in one transaction with the load's row of the ledger. */
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { loadToPostgres, type PostgresLoaded } from '../engines/sinks/postgres-sink.ts';
-import { loadActivity } from './load-activity.ts';
+import { loadActivity, type LoadDependencies } from './load-activity.ts';
 import type { SecretResolver } from './secrets.ts';
-import type { StepDependencies, StepWork } from './step-activity.ts';
+import type { StepWork } from './step-activity.ts';
 import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
 
-export interface PostgresDependencies extends StepDependencies {
+export interface PostgresDependencies extends LoadDependencies {
   duckdb: DuckDbEngine;
   secrets: SecretResolver;
 }

@@ -60,6 +60,31 @@ export async function rowsToRead(
   return range;
 }
 
+/**
+ * Refuses to load what an earlier run extracted when another one has loaded rows from the same watermark since: between
+ * the request for a retry and its turn, others may have had theirs.
+ *
+ * @throws EngineError `ValidationError`
+ */
+export async function refuseRowsOfOthers(dependencies: RowsDependencies, step: StepWork): Promise<void> {
+  const { store } = dependencies;
+  const { row } = step.run;
+  if (row.retryOf === null) return;
+  const { reused } = (await store.runs.get(row.executionId)).input;
+  for (const { watermark } of Object.values(reused)) {
+    if (watermark === undefined) continue;
+    const { source, from } = watermark;
+    const now = (await store.watermarks.get(row.pipelineId, source))?.value ?? null;
+    if (now !== from) {
+      throw new EngineError(
+        'ValidationError',
+        `another run has loaded ${source} from this watermark on since: execute the pipeline again`,
+      );
+    }
+    await refusePartlyLoaded(dependencies, step, await store.runs.begunLoadsFrom(row, source, from));
+  }
+}
+
 function isFrom(before: Watermark | undefined, { column, from }: WatermarkRange): before is Watermark {
   return before?.column === column && before.from === from;
 }

@@ -4,11 +4,11 @@ import { writeFileSink } from '../engines/sinks/file-sink.ts';
 import type { WrittenFile } from '../engines/sinks/file-target.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
-import { loadActivity } from './load-activity.ts';
-import type { StepDependencies, StepWork } from './step-activity.ts';
+import { loadActivity, type LoadDependencies } from './load-activity.ts';
+import type { StepWork } from './step-activity.ts';
 import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
 
-export interface FileDependencies extends StepDependencies {
+export interface FileDependencies extends LoadDependencies {
   duckdb: DuckDbEngine;
   roots: FileRoots;
   s3: S3Access | undefined;

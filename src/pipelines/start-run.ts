@@ -6,6 +6,7 @@ import type { PipelineDocument } from '../schemas/definition.ts';
 import { documentParts } from '../schemas/document-parts.ts';
 import type { ExecuteBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
+import type { PipelineDefinition } from '../schemas/definition.ts';
 import { bindParameters, type ParameterValue } from '../schemas/parameters.ts';
 import type { NewRun, RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
@@ -50,6 +51,7 @@ export async function startRun(
     const path = body.engine_override === undefined ? 'definition.orchestration.compute' : 'engine_override';
     refuseOnSpark(document, path, sparkCompute);
   }
+  if (body.interval !== undefined) refuseWatermarks(document.definition);
   const priority = body.priority ?? orchestration.priority;
   const plan = planRun(document.definition, { priority, heartbeatTimeoutMs, engine });
   const input: PipelineRunInput = {
@@ -136,6 +138,21 @@ export function startedRun(run: RunRow, runId: string): StartedRun {
     submittedAt: run.submittedAt.toISOString(),
     statusUrl: `/v1/pipelines/workflows/${encodeURIComponent(run.workflowId)}/status`,
   };
+}
+
+/**
+ * Rows of one interval say nothing of how far a source was read: either the next incremental run would miss rows, or it
+ * would load those of the interval a second time.
+ */
+function refuseWatermarks({ sources, partitioning }: PipelineDefinition): void {
+  if (partitioning === undefined) return;
+  for (const [name, source] of Object.entries(sources)) {
+    if (source.type === 'jdbc' && source.watermark_column !== undefined) {
+      throw new ServiceError('VALIDATION_FAILED', 'An incremental pipeline has no intervals', [
+        { path: 'interval', message: `${name} is read on from its watermark: expected no interval` },
+      ]);
+    }
+  }
 }
 
 /** `pipeline-{pipelineId}-{ISO time}`; what follows the milliseconds keeps starts of one millisecond apart. */

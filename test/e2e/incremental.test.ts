@@ -289,3 +289,73 @@ test(
   },
   RESTARTED_TEST_MS,
 );
+
+/** The same pipeline behind a gate that always opens. */
+function gated(document: object): object {
+  const { definition } = document as { definition: object };
+  const checks = [{ source: 't', type: 'row_count', max: 0 }];
+  return { ...document, definition: { ...definition, quality_checks: { checks } } };
+}
+const atItsGate = async (workflowId: string) => {
+  await service.until(workflowId, ({ pendingSignals }) => pendingSignals.includes('approval'));
+};
+const tell = (workflowId: string, name: string, data: object) =>
+  service.call('POST', `/v1/pipelines/workflows/${encodeURIComponent(workflowId)}/signal`, { name, data });
+const approved = async (workflowId: string) => {
+  await atItsGate(workflowId);
+  expect(await tell(workflowId, 'approval', { approved: true })).toMatchObject({ status: 202 });
+  return service.ended(workflowId);
+};
+const cancelledAtItsGate = async (name: string) => {
+  const { workflowId, executionId } = await service.execute(name);
+  await atItsGate(workflowId);
+  await tell(workflowId, 'cancellation', {});
+  expect(await service.ended(workflowId)).toMatchObject({ status: 'CANCELLED' });
+  return executionId;
+};
+
+test('a retry that waits behind another run, when that one has loaded the rows, loads them no second time', async () => {
+  const { name, document, table, add } = await incremental();
+  await service.register(gated(document()));
+  add(0, 100);
+  const cancelled = await cancelledAtItsGate(name);
+  const fresh = await service.execute(name);
+  await atItsGate(fresh.workflowId);
+  const waiting = (await retry(cancelled)).body['workflowId'] as string;
+  expect(await approved(fresh.workflowId)).toMatchObject({ status: 'COMPLETED' });
+  const late = await approved(waiting);
+  expect(late).toMatchObject({ status: 'FAILED' });
+  expect(late.result?.reason).toMatch(/another run has loaded t from this watermark on since/);
+  expect(await ids(table)).toEqual({ rows: 100, ids: 100 });
+});
+
+test('a retry of a run that loaded nothing, when another one has loaded its rows partly, loads them no second time', async () => {
+  const { name, document, table, add, folder } = await incremental();
+  await service.register(gated(document()));
+  add(0, 100);
+  const cancelled = await cancelledAtItsGate(name);
+  await breakFileSink(folder);
+  const fresh = await service.execute(name);
+  expect(await approved(fresh.workflowId)).toMatchObject({ status: 'FAILED' });
+  await mendFileSink(folder);
+  const late = await approved((await retry(cancelled)).body['workflowId'] as string);
+  expect(late).toMatchObject({ status: 'FAILED' });
+  expect(late.result?.reason).toContain(fresh.executionId);
+  expect(await retried(fresh.executionId)).toMatchObject({ status: 'COMPLETED' });
+  expect(await ids(table)).toEqual({ rows: 100, ids: 100 });
+});
+
+test('an incremental source, when no row has a watermark, refuses in words; an interval is refused at the start', async () => {
+  const { name, document, add } = await incremental();
+  add(0, 3);
+  const { definition, ...rest } = document('missing') as { definition: { sources: { t: Record<string, unknown> } } };
+  definition.sources.t['query'] = 'select id, cast(null as integer) as missing from t';
+  delete definition.sources.t['table'];
+  await service.register({ ...rest, definition: { ...definition, partitioning: { column: 'seen', size: 'day' } } });
+  const refused = await run(name);
+  expect(refused.status).toBe('FAILED');
+  expect(refused.result?.reason).toMatch(/no row has a value in missing/);
+  const interval = { start: '2024-01-01T00:00:00Z', end: '2024-01-02T00:00:00Z' };
+  const bad = await service.call('POST', `/v1/pipelines/${name}/execute`, { interval });
+  expect(bad).toMatchObject({ status: 400, body: { error: { details: [{ path: 'interval' }] } } });
+});
