@@ -1,5 +1,6 @@
 /** The end of a run: closed once, with everything that ends with it; and forgotten after `RUN_RETENTION`. */
-import { and, eq, inArray, lt, ne, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, inArray, like, lt, ne, not, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import { ServiceError } from '../errors.ts';
 import type { PipelineRunResult, RunStatus, Watermark } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
@@ -81,11 +82,28 @@ export function runClosing(database: Database) {
      * done. Answers how many; call again while there are some.
      */
     async expire(closedBefore: Date): Promise<number> {
+      const [extracted, begun] = [alias(runSteps, 'extracted'), alias(runSteps, 'begun')];
+      // Which rows of an incremental source it may have loaded, later runs must know as long as there are any.
+      const partlyLoaded = exists(
+        database
+          .select()
+          .from(extracted)
+          .innerJoin(begun, eq(begun.executionId, extracted.executionId))
+          .where(
+            and(
+              ne(runs.status, 'COMPLETED'),
+              eq(extracted.executionId, runs.executionId),
+              sql`${extracted.result} -> 'watermark' is not null`,
+              like(begun.step, 'load:%'),
+              gt(begun.attempts, 0),
+            ),
+          ),
+      );
       return database.transaction(async (tx) => {
         const expired = await tx
           .select({ executionId: runs.executionId })
           .from(runs)
-          .where(and(ne(runs.status, 'RUNNING'), lt(runs.finishedAt, closedBefore)))
+          .where(and(ne(runs.status, 'RUNNING'), lt(runs.finishedAt, closedBefore), not(partlyLoaded)))
           .limit(EXPIRED_AT_ONCE)
           .for('update', { skipLocked: true });
         const ids = expired.map(({ executionId }) => executionId);

@@ -217,6 +217,23 @@ export function runsSuite(subject: Subject): void {
     expect(seen).not.toContain(closed);
   });
 
+  test('A run, when it may have loaded rows of an incremental source and did not complete, is not forgotten', async () => {
+    const { runs, steps } = subject.store;
+    const { executionId, tenant } = await submittedRun(subject.store);
+    await steps.plan(executionId, [
+      { step: 'extract:a', activity: 'extract_data' },
+      { step: 'load:b', activity: 'load_to_iceberg' },
+    ]);
+    const watermark = { source: 'a', column: 'id', from: null, value: '7' };
+    const attempt = { executionId, attemptToken: randomUUID() };
+    await steps.started({ ...attempt, step: 'extract:a', activity: 'extract_data' });
+    await steps.finished({ ...attempt, step: 'extract:a', status: 'COMPLETED', result: { watermark } });
+    await steps.started({ ...attempt, step: 'load:b', activity: 'load_to_iceberg' });
+    await runs.close({ executionId, status: 'FAILED', finishedAt: new Date(Date.UTC(2020, 0)) });
+    expect(await runs.expire(new Date(Date.UTC(2021, 0)))).toBe(0);
+    expect(await runs.find(tenant, executionId)).toBeDefined();
+  });
+
   test('A run, when it was closed longer ago than runs are kept, is forgotten with all its rows, but not by the audit', async () => {
     const { runs, steps, logs, quality, gates, audit } = subject.store;
     const tenant = randomUUID();
