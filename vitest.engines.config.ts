@@ -1,11 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
-/** The tests against real engines. They share one Spark, so they run one file after the other. */
+/**
+ * The tests against real engines. Most of their time is waiting for an engine, so two files run at once; those that
+ * need pyiceberg and Spark as readers share one of each.
+ */
 export default defineConfig({
   test: {
     include: ['test/engines/**/*.test.ts'],
     globalSetup: ['test/engines/start-judge.ts'],
-    fileParallelism: false,
+    pool: 'forks',
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
