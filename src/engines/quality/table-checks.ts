@@ -26,7 +26,7 @@ export function planRowCount(scope: CheckScope, check: Check<'row_count'>): Plan
   };
 }
 
-/** A table without a newest value is not fresh. A date or timestamp without zone counts as UTC. */
+/** NULL passes (spec section 3), so a table without any value does. A date or timestamp without zone counts as UTC. */
 export function planFreshness(scope: CheckScope, check: Check<'freshness'>, now: Date): PlanParts {
   const column = scope.column(check.source, check.column, 'column');
   if (column.kind !== 'instant' && column.kind !== 'none') {
@@ -41,7 +41,7 @@ export function planFreshness(scope: CheckScope, check: Check<'freshness'>, now:
       const newestMs = answer['newest'] == null ? undefined : Number(answer['newest']);
       const ageMs = newestMs === undefined ? undefined : now.getTime() - newestMs;
       return {
-        passed: ageMs !== undefined && ageMs <= maxAgeMs,
+        passed: ageMs === undefined || ageMs <= maxAgeMs,
         observed: { newest: newestMs === undefined ? null : new Date(newestMs).toISOString() },
         failingRows: 0,
         message:
