@@ -1,6 +1,7 @@
 /** The service's HTTP API as the command line uses it (spec section 4). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
+import type { BackfillAnswer, BackfillPreview, StartedBackfill } from '../schemas/api-backfills.ts';
 import type {
   Execution,
   LogLine,
@@ -112,6 +113,19 @@ export class ApiClient {
 
   signal(workflowId: string, name: string, data: object, idempotencyKey: string): Promise<unknown> {
     return this.#call('POST', `${workflowPath(workflowId)}/signal`, { body: json({ name, data }), idempotencyKey });
+  }
+
+  backfill(pipeline: string, body: object, idempotencyKey: string): Promise<StartedBackfill | BackfillPreview> {
+    const path = `/v1/pipelines/${encodeURIComponent(pipeline)}/backfills`;
+    return this.#call('POST', path, { body: json(body), idempotencyKey });
+  }
+
+  backfillStatus(backfillId: string): Promise<BackfillAnswer> {
+    return this.#call('GET', `/v1/backfills/${encodeURIComponent(backfillId)}`);
+  }
+
+  tellBackfill(backfillId: string, verb: string, idempotencyKey: string): Promise<unknown> {
+    return this.#call('POST', `/v1/backfills/${encodeURIComponent(backfillId)}/${verb}`, { idempotencyKey });
   }
 
   async #call<T>(method: string, path: string, call: Call = {}): Promise<T> {

@@ -1,11 +1,14 @@
 /** What every command works with. */
 import type { Command } from 'commander';
+import type { BackfillAnswer } from '../schemas/api-backfills.ts';
 import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import type { ApiClient } from './api-client.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { followBackfill } from './follow-backfill.ts';
 import { followRun } from './watch.ts';
 import { ProgressView, type Screen } from './progress-view.ts';
 import { renderStatus } from './render.ts';
+import { renderBackfill } from './render-backfill.ts';
 
 export interface ProgramOptions {
   api: ApiClient;
@@ -40,6 +43,20 @@ export class CommandContext {
     const status = await followRun(this.api, workflowId, { untilGate, onChange });
     this.show(status, () => renderStatus(status));
     this.setExitCode(exitCodeOf(status));
+  }
+
+  /** Shows a backfill's progress until it ends; the exit code is then the backfill's. */
+  async followBackfill(backfillId: string): Promise<void> {
+    const view = new ProgressView(this.#screen);
+    const onChange = (backfill: BackfillAnswer): void => {
+      if (!this.#asJson) view.draw(renderBackfill(backfill).split('\n'));
+    };
+    const ended = await followBackfill(this.api, backfillId, onChange);
+    view.settle();
+    if (this.#asJson) this.show(ended, () => renderBackfill(ended));
+    this.setExitCode(
+      ended.status === 'COMPLETED' ? EXIT.completed : ended.status === 'CANCELLED' ? EXIT.cancelled : EXIT.failed,
+    );
   }
 
   /** @param id of an execution or of its workflow */

@@ -1,6 +1,7 @@
 /** The commands of `pipelines` (spec section 8), each one or a few calls of the API. */
 import { Command } from 'commander';
 import { CommandContext, type ProgramOptions } from './command-context.ts';
+import { addBackfillCommands } from './commands/backfill-commands.ts';
 import { addInspectCommands } from './commands/inspect-commands.ts';
 import { addPipelineCommands } from './commands/pipeline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
@@ -30,5 +31,6 @@ export function createProgram(options: ProgramOptions): Command {
   addRunCommands(program, context);
   addInspectCommands(program, context);
   addSignalCommands(program, context);
+  addBackfillCommands(program, context);
   return program;
 }

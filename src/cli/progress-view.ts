@@ -24,6 +24,12 @@ export class ProgressView {
     else this.#tell(status);
   }
 
+  /** Lines that are drawn over on a terminal, and told one after the other elsewhere. */
+  draw(lines: string[]): void {
+    if (this.#screen.isTTY === true) this.#draw(lines);
+    else this.#screen.write(`${lines.slice(0, 2).join('  ')}\n`);
+  }
+
   /** What was drawn stays as it is; what comes next is drawn below. */
   settle(): void {
     this.#drawnLines = 0;

@@ -1,0 +1,74 @@
+/** What a backfill may be asked, and what is refused with the path of the fault. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { birds, startApi, type TestApi } from './support/test-api.ts';
+
+let api: TestApi;
+const partitioning = { column: 'day', size: 'day', timezone: 'Europe/Berlin' };
+
+function document(name: string, changes: Record<string, unknown>) {
+  const whole = birds({ name });
+  return { ...whole, definition: { ...(whole['definition'] as object), ...changes } };
+}
+beforeAll(async () => {
+  api = await startApi();
+  const file = (path: string) => ({ sinks: { out: { type: 'file', from: 'by_day', path, format: 'csv' } } });
+  for (const json of [
+    document('whole', {}),
+    document('daily', { partitioning }),
+    document('one-file', { partitioning, ...file('out.csv') }),
+    document('files', { partitioning, ...file('out/${interval_start}.csv') }),
+  ]) {
+    expect((await api.call('POST', '/v1/pipelines', { json })).status).toBe(201);
+  }
+});
+afterAll(() => api.close());
+
+const ask = (name: string, json: object) => api.call('POST', `/v1/pipelines/${name}/backfills`, { json });
+const march = { start: '2001-03-24', end: '2001-03-27' };
+
+test('a dry run, when clocks change in its range, lists days by the clock of the zone', async () => {
+  const { status, body } = await ask('daily', { ...march, dryRun: true, order: 'descending' });
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    partitions: 3,
+    toRun: 3,
+    toSkip: 0,
+    data: [
+      { start: '2001-03-26T00:00:00+02:00', end: '2001-03-27T00:00:00+02:00', action: 'RUN' },
+      { start: '2001-03-25T00:00:00+01:00', end: '2001-03-26T00:00:00+02:00', action: 'RUN' },
+      { start: '2001-03-24T00:00:00+01:00', end: '2001-03-25T00:00:00+01:00', action: 'RUN' },
+    ],
+  });
+});
+
+test.each([
+  ['the pipeline has no partitioning', 'whole', march, 'definition.partitioning'],
+  ['a file sink would be overwritten by each partition', 'one-file', march, 'definition.sinks.out.path'],
+  ['the range is empty', 'daily', { start: '2001-03-24', end: '2001-03-24' }, 'end'],
+  ['it has too many partitions', 'daily', { start: '1900-01-01', end: '2001-01-01', size: 'hour' }, 'end'],
+  ['a time has no offset', 'daily', { start: '2001-03-24T00:00:00', end: '2001-03-27' }, 'start'],
+  ['the concurrency is none', 'daily', { ...march, concurrency: 0 }, 'concurrency'],
+])('a backfill, when %s, is 400 and names where', async (_, name, body, path) => {
+  const { status, body: answer } = await ask(name, body);
+  expect(status).toBe(400);
+  expect(answer).toMatchObject({ error: { code: 'VALIDATION_FAILED', details: [{ path }] } });
+});
+
+test('a backfill, when it was started, shows its partitions; told what it cannot do, it is 409, unknown 404', async () => {
+  const started = await ask('files', march);
+  expect(started.status).toBe(202);
+  expect(started.body).toMatchObject({ partitions: 3 });
+  const { backfillId } = started.body as { backfillId: string };
+  const found = await api.call('GET', `/v1/backfills/${backfillId}`);
+  expect(found.body).toMatchObject({
+    status: 'RUNNING',
+    progress: 0,
+    counts: { PENDING: 3 },
+    rate: null,
+    estimate: null,
+  });
+  expect((await api.call('POST', `/v1/backfills/${backfillId}/retry`)).status).toBe(409);
+  expect((await api.call('POST', `/v1/backfills/${backfillId}/cancel`)).status).toBe(202);
+  expect((await api.call('POST', `/v1/backfills/${backfillId}/pause`)).status).toBe(409);
+  expect((await api.call('GET', '/v1/backfills/nothing')).status).toBe(404);
+});
