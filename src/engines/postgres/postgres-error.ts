@@ -27,16 +27,23 @@ const TYPE_BY_CODE: Readonly<Record<string, EngineErrorType>> = {
   '42710': 'UnavailableError',
 };
 
+/** Of these the server's own words name a user or a database, which may be part of a secret. */
+const WORDS_BY_CLASS: Readonly<Record<string, string>> = {
+  '28': 'the server does not let in the user of this connection; compare its user and password',
+  '3D': 'the database of this connection does not exist',
+};
+
 /**
- * What a step fails with for what `pg` threw. Messages of the server are passed on (they hold no password); those of
+ * What a step fails with for what `pg` threw. Messages of the server are passed on, unless they name who connects; those of
  * the connection are not, since they name the host and the address may be a secret.
  */
 export function postgresError(thrown: unknown): EngineError {
   if (thrown instanceof EngineError) return thrown;
   const code = codeOf(thrown);
   if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && thrown instanceof Error && 'severity' in thrown) {
-    const type = TYPE_BY_CODE[code] ?? TYPE_BY_CLASS[code.slice(0, 2)] ?? 'UnavailableError';
-    return new EngineError(type, `PostgreSQL: ${thrown.message} (${code})`);
+    const codeClass = code.slice(0, 2);
+    const type = TYPE_BY_CODE[code] ?? TYPE_BY_CLASS[codeClass] ?? 'UnavailableError';
+    return new EngineError(type, `PostgreSQL: ${WORDS_BY_CLASS[codeClass] ?? thrown.message} (${code})`);
   }
   const message = thrown instanceof Error ? thrown.message : '';
   if (/password|SASL|SCRAM/i.test(message)) {
