@@ -10,6 +10,7 @@ import { exampleValues } from '../schemas/parameters.ts';
 import { checkSchema, firstOfEachPath } from '../schemas/schema-faults.ts';
 import { substituteParameters } from '../schemas/substitute-parameters.ts';
 import { checkFilePaths } from './check-file-paths.ts';
+import { checkSourceDetails } from './check-source-details.ts';
 import { checkSql } from './check-sql.ts';
 import { checkEngines, type EngineAvailability } from './engine-availability.ts';
 
@@ -40,6 +41,7 @@ export async function validateDocument(raw: unknown, environment: ValidationEnvi
     ...substituted.faults,
     ...('faults' in checked ? checked.faults : []),
     ...checkReferences(parts),
+    ...checkSourceDetails(parts),
     ...checkEngines(parts, environment.engines),
   );
   const faulty = new Set(faults.map(({ path }) => path));

@@ -1,11 +1,12 @@
 /** What `options` of a `file` source may say, by format, and how DuckDB's readers are told. */
 import { EngineError } from '../../errors.ts';
 import type { FileSource } from '../../schemas/definition.ts';
+import type { Fault } from '../../schemas/fault.ts';
 import { quoteIdentifier, quoteLiteral } from '../duckdb/quote.ts';
 
 type Options = NonNullable<FileSource['options']>;
 type OptionValue = Options[string];
-type Kind = 'text' | 'flag' | 'count' | 'texts' | 'types';
+type Kind = 'text' | 'separator' | 'flag' | 'count' | 'texts' | 'types';
 
 interface Option {
   /** DuckDB's name of it. */
@@ -14,9 +15,9 @@ interface Option {
 }
 
 const CSV: Readonly<Record<string, Option>> = {
-  delimiter: { name: 'delim', kind: 'text' },
-  delim: { name: 'delim', kind: 'text' },
-  sep: { name: 'delim', kind: 'text' },
+  delimiter: { name: 'delim', kind: 'separator' },
+  delim: { name: 'delim', kind: 'separator' },
+  sep: { name: 'delim', kind: 'separator' },
   header: { name: 'header', kind: 'flag' },
   quote: { name: 'quote', kind: 'text' },
   escape: { name: 'escape', kind: 'text' },
@@ -55,19 +56,26 @@ export type ReaderOptions = Readonly<Record<string, OptionValue>>;
 /** @throws EngineError `ValidationError` for an option that the format does not have, or a value of a wrong kind */
 export function readerOptions(format: FileSource['format'], options: Options = {}): ReaderOptions {
   const known = BY_FORMAT[format];
-  const entries = Object.entries(options).map(([key, value]): [string, OptionValue] => {
+  const [fault] = optionFaults(format, options);
+  if (fault !== undefined) throw new EngineError('ValidationError', `options.${fault.path}: ${fault.message}`);
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [known[key]?.name ?? key, value]));
+}
+
+/** What is wrong with the options themselves, whatever the file is like; paths are their names. */
+export function optionFaults(format: FileSource['format'], options: Options = {}): Fault[] {
+  const known = BY_FORMAT[format];
+  return Object.entries(options).flatMap(([key, value]): Fault[] => {
     const option = Object.hasOwn(known, key) ? known[key] : undefined;
     if (option === undefined) {
-      throw fault(key, `${format} has no such option; it has ${Object.keys(known).join(', ')}`);
+      return [{ path: key, message: `${format} has no such option; it has ${Object.keys(known).join(', ')}` }];
     }
-    if (!matches(value, option.kind)) throw fault(key, `expected ${WANTED[option.kind]}`);
-    return [option.name, value];
+    return matches(value, option.kind) ? [] : [{ path: key, message: `expected ${WANTED[option.kind]}` }];
   });
-  return Object.fromEntries(entries);
 }
 
 const WANTED: Readonly<Record<Kind, string>> = {
   text: 'text',
+  separator: 'one to four characters',
   flag: 'true or false',
   count: 'a whole number',
   texts: 'text or a list of texts',
@@ -78,6 +86,8 @@ function matches(value: OptionValue, kind: Kind): boolean {
   switch (kind) {
     case 'text':
       return typeof value === 'string';
+    case 'separator':
+      return typeof value === 'string' && value.length > 0 && value.length <= 4;
     case 'flag':
       return typeof value === 'boolean';
     case 'count':
@@ -87,10 +97,6 @@ function matches(value: OptionValue, kind: Kind): boolean {
     case 'types':
       return typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length > 0;
   }
-}
-
-function fault(key: string, message: string): EngineError {
-  return new EngineError('ValidationError', `options.${key}: ${message}`);
 }
 
 /** `read_csv(['/a', '/b'], delim = ';', …)`: every text quoted, since table functions in COPY bind no values. */

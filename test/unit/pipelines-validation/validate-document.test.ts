@@ -246,6 +246,25 @@ describe('an engine that is not here', () => {
   });
 });
 
+describe('details of a source', () => {
+  test.each([
+    [{ nope: 1 }, 'nope: csv has no such option; it has delimiter'],
+    [{ delimiter: '' }, 'delimiter: expected one to four characters'],
+    [{ header: 'yes' }, 'header: expected true or false'],
+  ])('when its options are %j, are refused', async (options, fault) => {
+    expect(await faultsOf(birdsWith({ 'definition.sources.strikes.options': options }))).toEqual([
+      expect.stringContaining(`definition.sources.strikes.options.${fault}`),
+    ]);
+  });
+
+  test('when a check expects what is no type, are refused', async () => {
+    const check = { source: 'strikes', type: 'schema', columns: { cost: 'foo' } };
+    expect(await faultsOf(birdsWith({ 'definition.quality_checks.checks.0': check }))).toEqual([
+      'definition.quality_checks.checks.0.columns.cost: foo is no type of a column',
+    ]);
+  });
+});
+
 describe('a path of a document', () => {
   let folder = '';
   const within = (document: unknown) =>
