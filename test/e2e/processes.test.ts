@@ -153,11 +153,13 @@ test('a run, when the worker that has it is killed, is finished by another one, 
   };
   const api = new ApiClient({ url });
   const { pipelineId } = await api.create({ type: 'application/json', text: JSON.stringify(document) });
-  const { workflowId } = await api.execute(pipelineId, {}, crypto.randomUUID());
+  const { workflowId, executionId } = await api.execute(pipelineId, {}, crypto.randomUUID());
   const seen = async (done: (status: Awaited<ReturnType<ApiClient['status']>>) => boolean) => {
     await expect.poll(async () => done(await api.status(workflowId)), { timeout: 60_000, interval: 50 }).toBe(true);
   };
-  await seen(({ currentActivity }) => currentActivity === 'run_sql');
+  // Its worker has it: until then the workflow has only asked for it.
+  const steps = async () => (await api.steps(executionId)).map(({ step, status }) => `${step} ${status}`);
+  await expect.poll(steps, { timeout: 60_000, interval: 50 }).toContain('transform:slow RUNNING');
   first.child.kill('SIGKILL');
   const second = await start('worker');
   await seen(({ status }) => status !== 'RUNNING');
