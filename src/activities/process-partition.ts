@@ -20,7 +20,7 @@ import type { LoadedRun } from './load-run.ts';
 import { loadIcebergSink } from './load-to-iceberg.ts';
 import { loadPostgresSink } from './load-to-postgres.ts';
 import { transformBySql } from './run-sql.ts';
-import { heartbeating, type StepDependencies, type StepWork } from './step-activity.ts';
+import { heartbeating, type StepDependencies, type StepWork, stepWork } from './step-activity.ts';
 import { type Interval, intervalOf } from './step-parts.ts';
 import { loadFileSink } from './write-file.ts';
 
@@ -84,19 +84,10 @@ async function workOn(
     progress: () => undefined,
   };
   const folders: StagingFolder[] = [];
-  const stepOf = (step: string, inputs: Record<string, Dataset>): StepWork => ({
-    input: { executionId: run.row.executionId, requestId, step, inputs },
-    name: step.slice(step.indexOf(':') + 1),
-    run,
-    context,
-    newOutputFolder: async () => {
-      const folder = await staging.newAttempt({ ...run.at, step });
-      folders.push(folder);
-      return folder.path;
-    },
-    jobFolder: (name) => staging.ofJob({ ...run.at, step }, name),
-    link: () => Promise.resolve(),
-  });
+  const stepOf = (step: string, inputs: Record<string, Dataset>): StepWork => {
+    const input = { executionId: run.row.executionId, requestId, step, inputs };
+    return stepWork(staging, folders, { input, run, context, link: () => Promise.resolve() });
+  };
   try {
     return await allSteps(dependencies, run, stepOf, progress);
   } finally {

@@ -123,19 +123,8 @@ export async function attemptOf<T>(
     const folders: StagingFolder[] = [];
     const prepare = async (): Promise<StepWork> => {
       const run = await loadRun(executionId);
-      return {
-        input,
-        name: step.slice(step.indexOf(':') + 1),
-        run,
-        context,
-        newOutputFolder: async () => {
-          const folder = await staging.newAttempt({ ...run.at, step });
-          folders.push(folder);
-          return folder.path;
-        },
-        jobFolder: (jobName) => staging.ofJob({ ...run.at, step }, jobName),
-        link: (externalUrl) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl),
-      };
+      const link = (externalUrl: string) => store.steps.linked({ executionId, step, attemptToken: token }, externalUrl);
+      return stepWork(staging, folders, { input, run, context, link });
     };
     const handOver = async <R extends StepResult>(result: R): Promise<R> => {
       if (result.output === undefined) return result;
@@ -148,6 +137,26 @@ export async function attemptOf<T>(
       await Promise.allSettled(folders.map((folder) => staging.release(folder)));
     }
   });
+}
+
+/** @param folders gets those that the step makes, which whoever ends it releases */
+export function stepWork(
+  staging: Staging,
+  folders: StagingFolder[],
+  parts: Pick<StepWork, 'input' | 'run' | 'context' | 'link'>,
+): StepWork {
+  const { step } = parts.input;
+  const at = { ...parts.run.at, step };
+  return {
+    ...parts,
+    name: step.slice(step.indexOf(':') + 1),
+    newOutputFolder: async () => {
+      const folder = await staging.newAttempt(at);
+      folders.push(folder);
+      return folder.path;
+    },
+    jobFolder: (jobName) => staging.ofJob(at, jobName),
+  };
 }
 
 /** Heartbeats while `body` works, and makes whatever it throws a failure that Temporal understands. */
