@@ -6,7 +6,7 @@ import { Agent as HttpAgent, validateHeaderValue } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
 import axios from 'axios';
-import { messageOf } from '../errors.ts';
+import { type EngineErrorType, messageOf } from '../errors.ts';
 import type { NetworkAddress } from './network-address.ts';
 
 export interface HttpRequest {
@@ -54,6 +54,12 @@ export class NoAnswer extends Error {
 /** The answer has more bytes than were wanted. */
 export class AnswerTooLarge extends Error {
   override readonly name = 'AnswerTooLarge';
+}
+
+/** What a refusal of an engine that has no words of its own for it means to a step. */
+export function refusalType(status: number): EngineErrorType {
+  if (status === 401 || status === 403) return 'PermissionDeniedError';
+  return status === 408 || status === 429 || status >= 500 ? 'UnavailableError' : 'ValidationError';
 }
 
 /**

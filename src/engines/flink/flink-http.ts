@@ -1,7 +1,7 @@
 /** HTTP with a SQL gateway or a job manager: a time limit, a bound on answers, errors in our words. */
 import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
-import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer } from '../http-exchange.ts';
+import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer, refusalType } from '../http-exchange.ts';
 
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 8_000_000;
@@ -73,9 +73,7 @@ export class FlinkHttp {
     const said = refusal.safeParse(parse(text));
     const detail = rootCause((said.success ? said.data.errors : [text]).join('\n'));
     const message = `${this.#what} answered ${status} to ${method} ${path.split('?')[0] ?? ''}: ${detail}`;
-    if (status === 401 || status === 403) return new EngineError('PermissionDeniedError', message);
-    const away = status === 408 || status === 429 || status >= 500;
-    return new EngineError(away ? 'UnavailableError' : 'ValidationError', message);
+    return new EngineError(refusalType(status), message);
   }
 }
 

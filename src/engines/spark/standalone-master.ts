@@ -1,7 +1,7 @@
 /** The REST submission server of a standalone Spark master, as far as a step needs it; the one place where its answers become errors. */
 import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
-import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer } from '../http-exchange.ts';
+import { AnswerTooLarge, exchange, type HttpRequest, NoAnswer, refusalType } from '../http-exchange.ts';
 
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 1_000_000;
@@ -113,9 +113,7 @@ export class StandaloneMaster {
 
   #refused(status: number, message: string, path: string): EngineError {
     const what = `Spark's master answered ${status} to ${path.split('/')[0] ?? ''}: ${message}`;
-    if (status === 401 || status === 403) return new EngineError('PermissionDeniedError', what);
-    const away = status === 408 || status === 429 || status >= 500;
-    return new EngineError(away ? 'UnavailableError' : 'ValidationError', what);
+    return new EngineError(refusalType(status), what);
   }
 }
 
