@@ -9,7 +9,7 @@ import type { S3Objects } from '../../src/engines/s3/s3-objects.ts';
 import { Scratch } from '../../src/engines/scratch.ts';
 import { extractIceberg } from '../../src/engines/sources/iceberg-source.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
-import { type ProxiedRequest, KillingProxy } from '../support/killing-proxy.ts';
+import { type KillMoment, type ProxiedRequest, KillingProxy } from '../support/killing-proxy.ts';
 import { S3Gateway } from '../support/s3-gateway.ts';
 import { Service } from '../support/service.ts';
 import { Judge } from './judge.ts';
@@ -106,7 +106,7 @@ describe('a load to a table on S3', () => {
     await proxy[Symbol.asyncDispose]();
   });
 
-  test.each<[string, 'request' | 'answer' | 'later', (request: ProxiedRequest) => boolean]>([
+  test.each<[string, KillMoment, (request: ProxiedRequest) => boolean]>([
     ['before its rows are written', 'request', isData],
     ['when its rows are written, before it knows', 'answer', isData],
     ['when its snapshot is written, before that is committed', 'answer', isManifestList],
@@ -115,22 +115,7 @@ describe('a load to a table on S3', () => {
   ])(
     'when the service is killed %s, is one snapshot with the right rows',
     async (name, moment, isIt) => {
-      const { promise: killed, resolve } = Promise.withResolvers<void>();
-      const kill = async (): Promise<'cut'> => {
-        proxy.hooks = {};
-        await service.kill('everything');
-        resolve();
-        return 'cut';
-      };
-      proxy.hooks = {
-        onRequest: (request) => (moment === 'request' && isIt(request) ? kill() : undefined),
-        onAnswer: (request) => {
-          if (!isIt(request) || moment === 'request') return undefined;
-          if (moment === 'answer') return kill();
-          setTimeout(() => void kill(), 10);
-          return undefined;
-        },
-      };
+      const killed = proxy.killAt({ moment, isIt, laterMs: 10 }, () => service.kill('everything'));
       const table = name.replaceAll(/[^a-z]/g, '_');
       const pipelineId = await service.register({
         name: table.replaceAll('_', '-').slice(0, 40),

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type ProxiedRequest, KillingProxy } from '../support/killing-proxy.ts';
+import { type KillMoment, type ProxiedRequest, KillingProxy } from '../support/killing-proxy.ts';
 import { S3Gateway, SECRET_ACCESS_KEY } from '../support/s3-gateway.ts';
 import { Service } from '../support/service.ts';
 
@@ -103,7 +103,7 @@ const isStaging = (step: string) => (request: ProxiedRequest) =>
   request.method === 'PUT' && request.path.includes(`/${step}/`);
 const isSink = ({ method, path }: ProxiedRequest) => method === 'PUT' && path.includes('/out/');
 
-test.each<[string, 'request' | 'answer' | 'later', (request: ProxiedRequest) => boolean]>([
+test.each<[string, KillMoment, (request: ProxiedRequest) => boolean]>([
   ['before it stages what it read', 'request', isStaging('extract-numbers')],
   ['when it has staged rows, before it knows', 'answer', isStaging('transform-texts')],
   ['before it writes the object', 'request', isSink],
@@ -112,22 +112,7 @@ test.each<[string, 'request' | 'answer' | 'later', (request: ProxiedRequest) => 
 ])(
   'the service, when it is killed %s, writes the object once',
   async (_, moment, isIt) => {
-    const { promise: killed, resolve } = Promise.withResolvers<void>();
-    const kill = async (): Promise<'cut'> => {
-      proxy.hooks = {};
-      await service.kill('everything');
-      resolve();
-      return 'cut';
-    };
-    proxy.hooks = {
-      onRequest: (request) => (moment === 'request' && isIt(request) ? kill() : undefined),
-      onAnswer: (request) => {
-        if (!isIt(request) || moment === 'request') return undefined;
-        if (moment === 'answer') return kill();
-        setTimeout(() => void kill(), 1);
-        return undefined;
-      },
-    };
+    const killed = proxy.killAt({ moment, isIt, laterMs: 1 }, () => service.kill('everything'));
     const { pipelineId, sink } = await register();
     const { workflowId } = await service.execute(pipelineId);
     await killed;

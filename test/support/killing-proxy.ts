@@ -42,6 +42,9 @@ export interface ProxyHooks {
   onAnswer?: (request: ProxiedRequest, answer: ProxiedAnswer) => Reaction | Promise<Reaction>;
 }
 
+/** Before the engine sees a request, before its answer is given back, or a moment after that. */
+export type KillMoment = 'request' | 'answer' | 'later';
+
 export class KillingProxy implements AsyncDisposable {
   hooks: ProxyHooks = {};
   /** What the engine has answered so far. */
@@ -73,6 +76,34 @@ export class KillingProxy implements AsyncDisposable {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /**
+   * Kills at one moment of the first request that is meant; resolves when that is done.
+   *
+   * @param laterMs after the answer, for the moment `later`
+   */
+  killAt(
+    { moment, isIt, laterMs }: { moment: KillMoment; isIt: (request: ProxiedRequest) => boolean; laterMs: number },
+    end: () => Promise<void>,
+  ): Promise<void> {
+    const { promise: killed, resolve } = Promise.withResolvers<void>();
+    const kill = async (): Promise<'cut'> => {
+      this.hooks = {};
+      await end();
+      resolve();
+      return 'cut';
+    };
+    this.hooks = {
+      onRequest: (request) => (moment === 'request' && isIt(request) ? kill() : undefined),
+      onAnswer: (request) => {
+        if (!isIt(request) || moment === 'request') return undefined;
+        if (moment === 'answer') return kill();
+        setTimeout(() => void kill(), laterMs);
+        return undefined;
+      },
+    };
+    return killed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
