@@ -40,7 +40,9 @@ const jsonScalar = z.union([z.string(), z.number(), z.boolean()]);
 const sqlText = z.string().min(1);
 
 /** `namespace.table`, more than one level of namespace allowed. */
-const tableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)+$/, 'expected namespace.table');
+export const tableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)+$/, 'expected namespace.table');
 
 const fileFormat = z.enum(['csv', 'json', 'parquet']);
 const fileSource = z.strictObject({
@@ -144,7 +146,7 @@ export const transformation = z.discriminatedUnion('engine', [
   }),
 ]);
 
-const partitionField = z
+export const partitionField = z
   .string()
   .regex(
     /^(?:(?:year|month|day|hour)\([^(),]+\)|(?:bucket|truncate)\(\s*[1-9]\d{0,8}\s*,[^(),]+\)|[^(),]+)$/,
