@@ -9,7 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Tests start databases and servers of their own; more at once than cores only makes them wait for each other.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

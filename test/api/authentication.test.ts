@@ -22,7 +22,7 @@ describe('with a secret', () => {
     api = await startApi({
       auth: { ...OPEN, jwtSecret: SECRET, issuer: 'https://issuer.test', audience: ['pipelines'] },
     });
-  }, 60_000);
+  });
   afterAll(() => api.close());
   const claims = { ...JANE, iss: 'https://issuer.test', aud: 'pipelines' };
   const list = (headers: Record<string, string>) => api.call('GET', '/v1/pipelines', { headers });
@@ -96,7 +96,7 @@ describe('roles', () => {
     await api.call('POST', '/v1/pipelines', { json: birds(), headers: await as('operator') });
     const { body } = await api.call('POST', '/v1/pipelines/birds/execute', { headers: await as('operator') });
     workflowId = startedRun.parse(body).workflowId;
-  }, 60_000);
+  });
   afterAll(() => api.close());
 
   const APPROVAL = { name: 'approval', data: { approved: true } };
@@ -175,7 +175,7 @@ describe("with the issuer's keys", () => {
     );
     const jwksUrl = `http://127.0.0.1:${(keys.address() as AddressInfo).port}/keys`;
     api = await startApi({ auth: { ...OPEN, jwksUrl } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await api.close();
     keys.close();

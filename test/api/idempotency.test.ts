@@ -8,7 +8,7 @@ beforeAll(async () => {
   api = await startApi();
   await api.call('POST', '/v1/pipelines', { json: birds() });
   await api.call('POST', '/v1/pipelines', { json: birds({ name: 'more-birds' }) });
-}, 60_000);
+});
 afterAll(() => api.close());
 beforeEach(() => {
   api.runs.starts = 0;

@@ -8,7 +8,7 @@ let port: string;
 beforeAll(async () => {
   api = await startApi();
   ({ port } = new URL(api.url));
-}, 60_000);
+});
 afterAll(() => api.close());
 
 /** Not fetch, which does not let its caller choose Host. */

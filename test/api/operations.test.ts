@@ -14,7 +14,7 @@ beforeAll(async () => {
       }),
   });
   await api.call('POST', '/v1/pipelines', { json: birds() });
-}, 60_000);
+});
 afterAll(() => api.close());
 
 describe('readiness', () => {

@@ -5,7 +5,7 @@ import { birds, startApi, type TestApi } from './support/test-api.ts';
 let api: TestApi;
 beforeAll(async () => {
   api = await startApi();
-}, 60_000);
+});
 afterAll(() => api.close());
 
 async function create(changes: Record<string, unknown>): Promise<string> {

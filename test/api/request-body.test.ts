@@ -7,7 +7,7 @@ let api: TestApi;
 beforeAll(async () => {
   api = await startApi();
   await api.call('POST', '/v1/pipelines', { json: birds() });
-}, 60_000);
+});
 afterAll(() => api.close());
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -59,7 +59,7 @@ test('a backfill, when the service and everything are killed on the way, loads e
   expect(counted).toEqual(whole);
   // One commit each: none was loaded twice.
   expect((await tableState(service.dataDir, 'b.days'))?.snapshots).toBe(DAYS);
-}, 240_000);
+}, 400_000);
 
 test('the same backfill, when it is started again with reprocess none, does nothing', async () => {
   const id = await startBackfill(service, range);
@@ -140,4 +140,4 @@ test('a backfill, when it is paused, begins nothing until it is resumed; cancell
   expect(await backfillEnded(service, id)).toMatchObject({ status: 'COMPLETED', rows: DAYS * 3 });
   const [counted] = await readTable(service.dataDir, 'b.paused', 't', COUNTS);
   expect(counted).toEqual(whole);
-}, 60_000);
+});

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findServers } from '../../src/temporal/orphaned-server.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const DEMO = fileURLToPath(new URL('../../scripts/demo.ts', import.meta.url));
 
@@ -106,6 +106,6 @@ test('the demo, when it gets SIGKILL, takes its service along', async () => {
   await demo.says('Started execution');
   const pid = await servicePid();
   demo.child.kill('SIGKILL');
-  await vi.waitUntil(() => !lives(pid), { timeout: 40_000, interval: 50 });
-  await vi.waitUntil(async () => (await temporalServers()).length === 0, { timeout: 10_000, interval: 50 });
+  await vi.waitUntil(() => !lives(pid), { timeout: 60_000, interval: 50 });
+  await vi.waitUntil(async () => (await temporalServers()).length === 0, { timeout: 60_000, interval: 50 });
 });

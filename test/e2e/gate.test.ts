@@ -144,7 +144,7 @@ test('an answer, when everything is killed right after it was accepted, still co
   await service.start();
   expect((await service.ended(workflowId)).status).toBe('COMPLETED');
   expect(await tableState(service.dataDir, table)).toMatchObject({ snapshots: 1 });
-}, 90_000);
+}, 400_000);
 
 test('an answer, when no worker is up, is accepted once and counts when one is; status tells what was known', async () => {
   const { workflowId } = await needingApproval();
@@ -163,7 +163,7 @@ test('an answer, when no worker is up, is accepted once and counts when one is; 
   await service.stop();
   await service.start({ HEARTBEAT_TIMEOUT: '3s' });
   expect((await service.ended(workflowId)).status).toBe('COMPLETED');
-}, 90_000);
+}, 400_000);
 
 test('the deadline, when it passes while no worker is up, refuses a later answer', async () => {
   const { workflowId, table } = await needingApproval('5s');
@@ -176,7 +176,7 @@ test('the deadline, when it passes while no worker is up, refuses a later answer
   await service.start({ HEARTBEAT_TIMEOUT: '3s' });
   expect((await service.ended(workflowId)).result).toMatchObject({ reason: 'Quality below threshold' });
   expect(await tableExists(table)).toBe(false);
-}, 90_000);
+}, 400_000);
 
 test('a retry, when the run was rejected, asks again and reaches no sink before the new answer', async () => {
   const { workflowId, executionId, table } = await needingApproval();

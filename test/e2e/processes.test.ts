@@ -123,7 +123,7 @@ test('the api, when it is still starting, is alive, not ready, and asks to come 
   const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
   const child = launch('api', { ...environment, TEMPORAL_ADDRESS: address, PORT: String(port) });
   const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined);
-  await expect.poll(async () => (await ask('/health'))?.status, { timeout: 20_000, interval: 50 }).toBe(200);
+  await expect.poll(async () => (await ask('/health'))?.status, { timeout: 60_000, interval: 50 }).toBe(200);
   const ready = await ask('/health/ready');
   expect([ready?.status, ready?.headers.get('retry-after')]).toEqual([503, '1']);
   expect(await (await ask('/v1/pipelines'))?.json()).toMatchObject({ error: { code: 'SERVICE_UNAVAILABLE' } });

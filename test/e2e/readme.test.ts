@@ -32,4 +32,4 @@ test("the README's example, when it is run as printed, answers as printed and lo
   expect(JSON.parse(answers.at(-2) ?? '')).toMatchObject({ status: 'COMPLETED', result: { rowsProcessed: 2_491_758 } });
   expect(answers.at(-1)).toMatch(/flights +COMPLETED +2491758/);
   expect(answers.at(-1)).toContain('pipeline_rows_processed_total{pipeline="flights"} 2491758');
-}, 150_000);
+}, 400_000);

@@ -64,7 +64,7 @@ async function expectWrittenOnce(sink: string): Promise<void> {
 
 /** A run's staging goes right after its end is told. */
 async function expectNothingStaged(): Promise<void> {
-  await expect.poll(() => gateway.keys('staging/'), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => gateway.keys('staging/'), { timeout: 60_000 }).toEqual([]);
 }
 
 /** Of the processes that were; the one that lives may keep copies for the next step. */
@@ -97,7 +97,7 @@ test('a run, when everything is on S3, writes its object once, drops its staging
     expect(content.includes(SECRET_ACCESS_KEY), file.name).toBe(false);
   }
   expect(service.log(10_000)).not.toContain(SECRET_ACCESS_KEY);
-}, 60_000);
+});
 
 const isStaging = (step: string) => (request: ProxiedRequest) =>
   request.method === 'PUT' && request.path.includes(`/${step}/`);

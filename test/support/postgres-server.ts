@@ -20,7 +20,7 @@ const NATIVE_FOLDER = path.join(
   '../native',
 );
 const NOBODY = 65_534;
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 90_000;
 const STOP_WITHIN_MS = 10_000;
 /** The free port is found before PostgreSQL takes it; another process may be quicker. */
 const PORT_ATTEMPTS = 5;

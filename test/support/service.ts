@@ -125,7 +125,7 @@ export class Service implements AsyncDisposable {
   async until(
     workflowId: string,
     test: (status: WorkflowStatus) => boolean,
-    limitMs = 60_000,
+    limitMs = 150_000,
   ): Promise<WorkflowStatus> {
     const deadlineMs = Date.now() + limitMs;
     for (;;) {

@@ -55,7 +55,7 @@ beforeAll(async () => {
     await Worker.create({ connection, namespace, taskQueue: 'backfill', activities: { process_partition } }),
   ];
   running = workers.map((worker) => worker.run());
-}, 60_000);
+});
 afterAll(async () => {
   for (const worker of workers) worker.shutdown();
   await Promise.all(running);

@@ -227,7 +227,7 @@ describe('DataPipelineWorkflow on a real Temporal server, activities stand in', 
     expect(await run.result()).toMatchObject({ status: 'COMPLETED' });
     expect((await run.progress()).notes[0]).toMatch(/load:file.*lost/);
     silence.reject(new Error('the attempt that was thought lost'));
-  }, 20_000);
+  });
 
   test('a notification, when it cannot be sent, never fails the run and shows in its notes', async () => {
     await using bench = await workflowBench(await testTemporal(), {

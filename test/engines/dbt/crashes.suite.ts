@@ -76,7 +76,7 @@ export function crashesSuite(subjectOf: () => Subject): void {
       await writeFile(file('point'), expected.point);
       const run = await startRun(subject, { name: `killed-${expected.point}` }, slow(subject, 2));
       await untilGone(subject, () => writeFile(file('sleeping'), 'yes'));
-      await expect.poll(() => dbtProcesses(subject), { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => dbtProcesses(subject), { timeout: 60_000 }).toEqual([]);
       await service.start();
       expect(await service.ended(run.workflowId, 90_000), service.log()).toMatchObject({ status: 'COMPLETED' });
       await expectOneAtATime(expected);

@@ -99,7 +99,7 @@ export function runsSuite(subjectOf: () => Subject): void {
       });
       expect(await service.ended(run.workflowId, 30_000)).toMatchObject({ status: 'CANCELLED' });
       expect(await dbtProcesses(subject)).toEqual([]);
-      await expect.poll(() => building(subject), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => building(subject), { timeout: 60_000 }).toBe(0);
       expect(await privateFolders(subject)).toEqual([]);
     });
   });

@@ -43,7 +43,7 @@ export function submitterSuite(subject: () => Subject): void {
         processId: number;
       };
       process.kill(claim.processId, 'SIGKILL');
-      await expect.poll(() => lives(application), { timeout: 5_000 }).toBe(false);
+      await expect.poll(() => lives(application), { timeout: 60_000 }).toBe(false);
       await refused;
     });
 

@@ -9,7 +9,7 @@ import { DuckDbEngine } from '../../../src/engines/duckdb/duckdb-engine.ts';
 const MEBIBYTE = 1024 * 1024;
 const CROSS_JOIN = 'SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range + b.range) % 7 = 3';
 /** Does not look whether it was interrupted until it is done, in several seconds. */
-const ONE_LONG_CALL = "SELECT levenshtein(repeat('a', 25000), repeat('b', 25000))";
+const ONE_LONG_CALL = "SELECT levenshtein(repeat('a', 50000), repeat('b', 50000))";
 
 let folder: string;
 let engines: DuckDbEngine[];
@@ -87,7 +87,7 @@ describe('a session, when it is aborted', () => {
     });
     const startedMs = performance.now();
     await expect(query).rejects.toBe(reason);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
   });
 
   test('one inside a single long call lets go of the caller, and its memory goes when it has ended', async () => {
@@ -102,11 +102,11 @@ describe('a session, when it is aborted', () => {
       return session.rows(ONE_LONG_CALL);
     });
     await expect(query).rejects.toBe(reason);
-    expect(performance.now() - startedMs).toBeLessThan(3500);
+    expect(performance.now() - startedMs).toBeLessThan(8000);
     expect(await engine.withSession({ signal: never }, (session) => session.rowsJson('SELECT 1 AS one'))).toEqual([
       { one: 1 },
     ]);
-  }, 60_000);
+  });
 
   test('nothing more runs in it', async () => {
     const abort = new AbortController();

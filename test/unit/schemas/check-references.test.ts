@@ -242,7 +242,7 @@ describe('a cycle', () => {
     const startedAt = performance.now();
 
     expect(findCycle(new Map(nodes.map((node, i) => [node, nodes.slice(i + 1)])))).toBeUndefined();
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 });
 

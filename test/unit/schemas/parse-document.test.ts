@@ -67,7 +67,7 @@ describe('a YAML document', () => {
     const startedAt = performance.now();
 
     expect(faultsOf(bomb, 'yaml').join()).toMatch(/at most 1 MiB/);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   test('when its aliases make it larger than 1 MiB, is refused', () => {
@@ -91,7 +91,7 @@ describe('a YAML document', () => {
 
     parseDocument(text, 'yaml');
 
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 });
 

@@ -120,7 +120,7 @@ describe('rate limits', () => {
     const started = performance.now();
     const read = extract(fixture, { url: server.url }, { context: fixture.contextOf(cancel.signal) });
     await expect(read).rejects.toThrow('cancelled');
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   test('a request, when the step is cancelled, ends at once with the reason', async () => {

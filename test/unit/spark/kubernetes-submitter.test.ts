@@ -205,5 +205,5 @@ describe('a SparkApplication on a stand-in API server', () => {
     await left;
     await submitter.stop(job(), context());
     expect([...standIn.applications.keys()]).toEqual([FIRST]);
-  }, 15_000);
+  });
 });

@@ -81,7 +81,7 @@ describe('a call with a deadline', () => {
     const startedMs = performance.now();
     try {
       await expect(describeNothing()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', httpStatus: 503 });
-      expect(performance.now() - startedMs).toBeLessThan(1500);
+      expect(performance.now() - startedMs).toBeLessThan(6000);
     } finally {
       process.kill(pid, 'SIGCONT');
     }
@@ -92,7 +92,7 @@ describe('a call with a deadline', () => {
     const startedMs = performance.now();
 
     await expect(describeNothing()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
-    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(performance.now() - startedMs).toBeLessThan(6000);
   });
 });
 
