@@ -8,7 +8,7 @@ import { readTable } from '../../scripts/read-table.ts';
 import { Service } from '../support/service.ts';
 
 /** Of tests that stop and start the whole service. */
-const RESTARTED_TEST_MS = 120_000;
+const RESTARTED_TEST_MS = 400_000;
 
 let service: Service;
 let names = 0;

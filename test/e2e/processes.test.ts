@@ -177,4 +177,4 @@ test('a run, when the worker that has it is killed, is finished by another one, 
   const metrics = await (await fetch(`${second.url}/metrics`)).text();
   expect(metrics).toMatch(/^temporal_workflow_completed_total\{workflow_type="DataPipelineWorkflow"\} 1$/m);
   expect((await fetch(`${second.url}/health/ready`)).status).toBe(200);
-}, 120_000);
+}, 400_000);

@@ -141,7 +141,7 @@ test('a run, when S3 is away for a while, waits and completes', async () => {
   expect(await service.ended(workflowId, 60_000)).toMatchObject({ status: 'COMPLETED' });
   await away;
   await expectWrittenOnce(sink);
-}, 90_000);
+});
 
 test('a run, when its object is missing, fails at once with its name; a retry reuses what is staged', async () => {
   const { pipelineId } = await register('s3://lake/in/none.csv');
@@ -164,4 +164,4 @@ test('a run, when its object is missing, fails at once with its name; a retry re
   expect(proxy.answered.filter(({ request }) => isStaging('extract-numbers')(request)).length).toBeGreaterThan(0);
   await expectWrittenOnce(sink);
   await expectNothingStaged();
-}, 90_000);
+});

@@ -10,7 +10,7 @@ import type { Database } from '../../../src/store/database.ts';
 import { storeOn, type Store } from '../../../src/store/store.ts';
 import { startPostgres } from '../../support/postgres-server.ts';
 
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 180_000;
 
 interface Opened {
   connection: Connection;

@@ -12,7 +12,7 @@ import { openStore, storeOn } from '../../../src/store/store.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { newPipeline } from './store-fixtures.ts';
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 let server: PostgresServer;
 beforeAll(async () => {
