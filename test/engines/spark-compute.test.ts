@@ -11,6 +11,7 @@ import { SMALL_JOB, SparkStandalone } from '../support/spark-standalone.ts';
 import { bothWaysSuite } from './spark-compute/both-ways.suite.ts';
 import { cancellingSuite } from './spark-compute/cancelling.suite.ts';
 import { crashesSuite } from './spark-compute/crashes.suite.ts';
+import { exampleSuite } from './spark-compute/example.suite.ts';
 import { s3Suite } from './spark-compute/s3.suite.ts';
 import { type Subject, writeSources } from './spark-compute/subject.ts';
 
@@ -39,6 +40,7 @@ beforeEach(() => {
 });
 
 bothWaysSuite(() => subject);
+exampleSuite(() => subject);
 cancellingSuite(() => subject);
 crashesSuite(() => subject);
 s3Suite(() => subject);

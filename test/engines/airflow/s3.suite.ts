@@ -1,4 +1,6 @@
 /** Staging on S3, which the DAG reads and writes with keys of Airflow's own; the service is killed twice on the way. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KillPoint } from '../../support/killing-proxy.ts';
 import { SECRET_ACCESS_KEY } from '../../support/s3-gateway.ts';
@@ -26,12 +28,14 @@ export function s3Suite(subject: () => Subject): void {
     test('when it is killed after it submitted and while it awaits the end, runs the DAG once on what S3 has', async () => {
       const { airflow, service, proxy, s3 } = subject();
       let killed = proxy.killAt(SUBMITTED, () => service.kill('everything'));
-      const step = { dag_id: 'double_numbers', conf: { seconds: 12 }, result_task: 'say_where' };
+      const until = join(service.folder, 'now');
+      const step = { dag_id: 'double_numbers', conf: { until }, result_task: 'say_where' };
       const { workflowId, executionId, sink, journal } = await startRun(subject(), step);
       await killed;
       killed = proxy.killAt(SEEN_RUNNING, () => service.kill('everything'));
       await service.start();
       await killed;
+      await writeFile(until, '');
       await service.start();
       expect(await service.ended(workflowId, 120_000), service.log()).toMatchObject({ status: 'COMPLETED' });
       expect(await numbersIn(sink)).toEqual(DOUBLED);
@@ -44,7 +48,7 @@ export function s3Suite(subject: () => Subject): void {
       expect(output).toContain(`/transform-dag/${run?.dag_run_id ?? ''}/`);
       expect(JSON.stringify(run)).not.toContain(SECRET_ACCESS_KEY);
       await expect.poll(() => s3.keys('staging/'), { timeout: 20_000 }).toEqual([]);
-    }, 240_000);
+    }, 400_000);
 
     test('when the DAG returns no output, takes what lies in the folder', async () => {
       const { service } = subject();

@@ -1,4 +1,6 @@
 /** Staging on S3, which the cluster reaches by its own configuration; the service is killed twice on the way. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KillPoint } from '../../support/killing-proxy.ts';
 import { SECRET_ACCESS_KEY } from '../../support/s3-gateway.ts';
@@ -21,11 +23,13 @@ export function s3Suite(subject: () => Subject): void {
     test('when it is killed after it submitted and while it awaits the end, runs the application once on what S3 has', async () => {
       const { service, proxy, s3, spark } = subject();
       let killed = proxy.killAt(SUBMITTED, () => service.kill('everything'));
-      const run = await startRun(subject(), { application: 'double_numbers.py', seconds: 8 });
+      const now = join(service.folder, 'now');
+      const run = await startRun(subject(), { application: 'double_numbers.py', seconds: now });
       await killed;
       killed = proxy.killAt(SEEN_RUNNING, () => service.kill('everything'));
       await service.start();
       await killed;
+      await writeFile(now, '');
       await service.start();
       expect(await service.ended(run.workflowId, 150_000), service.log()).toMatchObject({ status: 'COMPLETED' });
       expect(await numbersIn(run.sink)).toEqual(DOUBLED);
@@ -36,7 +40,7 @@ export function s3Suite(subject: () => Subject): void {
       // The cluster has keys of its own; it was told none, nor was anybody who looks at what was submitted.
       const submitted = proxy.answered.filter(({ request }) => request.path === '/v1/submissions/create');
       expect(JSON.stringify(submitted)).not.toContain(SECRET_ACCESS_KEY);
-    }, 300_000);
+    }, 400_000);
 
     test('when the application fails, says so with the end of its log', async () => {
       const run = await startRun(subject(), { application: 'journal.py', fate: 'fail', maxAttempts: 1 });

@@ -32,7 +32,7 @@ export interface StartedRun {
 export interface SparkRun {
   /** Of test/engines/spark/applications, or a path. */
   application: string;
-  seconds?: number;
+  seconds?: number | string;
   fate?: 'fail' | 'fail-once' | 'leave-nothing';
   conf?: Record<string, string>;
   maxAttempts?: number;
