@@ -16,7 +16,7 @@ SPARK_DAEMON_JAVA_OPTS="-Dspark.master.rest.enabled=true -Dspark.master.rest.hos
   -Dspark.deploy.recoveryMode=FILESYSTEM -Dspark.deploy.recoveryDirectory=$place/recovery" \
   "$SPARK_HOME/bin/spark-class" org.apache.spark.deploy.master.Master --host 127.0.0.1 --port 7077 --webui-port 8080 &
 master=$!
-"$SPARK_HOME/bin/spark-class" org.apache.spark.deploy.worker.Worker --host 127.0.0.1 --cores 2 --memory 4g \
+"$SPARK_HOME/bin/spark-class" org.apache.spark.deploy.worker.Worker --host 127.0.0.1 --cores 4 --memory 4g \
   --webui-port 8081 --work-dir "$place/work" spark://127.0.0.1:7077 &
 worker=$!
 trap 'kill $master $worker' INT TERM EXIT

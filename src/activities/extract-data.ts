@@ -8,6 +8,7 @@ import type { IcebergCatalog } from '../engines/iceberg/catalog.ts';
 import { extractFile } from '../engines/sources/file-source.ts';
 import { extractIceberg } from '../engines/sources/iceberg-source.ts';
 import { extractJdbc } from '../engines/sources/jdbc-source.ts';
+import { isS3Uri } from '../engines/s3/s3-address.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
 import { extractWork } from '../engines/spark/compute/extract-file.ts';
 import type { SparkCompute } from '../engines/spark/compute/spark-compute.ts';
@@ -71,14 +72,13 @@ async function extractOnSpark(
   compute: SparkCompute,
 ): Promise<StepResult> {
   const source = sourceOf(step);
+  // Whatever only the service may reach, or has the secrets for, it reads itself; Spark goes on from staging.
+  if (source.type !== 'file' || isS3Uri(source.path)) return extract(dependencies, step);
   await rowsToRead(dependencies, step, source);
-  if (source.type !== 'file') {
-    throw new EngineError('UnsupportedError', `compute: spark reads no sources of type ${source.type}`);
-  }
   const { duckdb, roots } = dependencies;
   const interval = intervalOf(step);
   const extraction = { source, roots, ...(interval && { interval }) };
-  return outputOnSpark(duckdb, compute, step, () => extractWork(duckdb, extraction, step.context));
+  return outputOnSpark(dependencies, compute, step, () => extractWork(duckdb, extraction, step.context));
 }
 
 async function fromFile(

@@ -14,7 +14,7 @@ export interface IcebergDependencies extends ComputeDependencies, LoadDependenci
 }
 
 export function createLoadToIceberg(dependencies: IcebergDependencies) {
-  const { catalog, duckdb } = dependencies;
+  const { catalog, duckdb, s3 } = dependencies;
   return computedActivity(dependencies, {
     here: loading(dependencies, (step) => loadIcebergSink(dependencies, step)),
     onSpark: (work, compute) =>
@@ -25,6 +25,7 @@ export function createLoadToIceberg(dependencies: IcebergDependencies) {
           compute,
           step: computeStepOf(step),
           duckdb,
+          s3,
           context,
           written: (url) => {
             externalUrl = url;

@@ -37,18 +37,18 @@ export function createRunDbt({ dbt, duckdb, secrets, ...dependencies }: DbtDepen
     }
     const { context, run } = step;
     const outputFolder = await step.newOutputFolder();
-    const pipeline = await pipelineContext(step, pathToFileURL(outputFolder).href);
-    const { models, tests, rows } = await dbt.build(
-      {
+    const { models, tests, rows } = await duckdb.withLocalFiles(step.input.inputs, context.signal, async (inputs) => {
+      const pipeline = await pipelineContext(step, pathToFileURL(outputFolder).href, inputs);
+      const request = {
         project,
         select,
         vars: { ...vars, pipeline },
         profile,
-        secretOf: (reference) => secrets.resolve(run.row.tenant, reference),
+        secretOf: (reference: string) => secrets.resolve(run.row.tenant, reference),
         lockName: jobPrefix(run.row.workflowId, step.input.step),
-      },
-      context,
-    );
+      };
+      return dbt.build(request, context);
+    });
     context.log('info', `models: ${told(models)}; tests: ${told(tests)}`);
     const output = await datasetAt(duckdb, outputFolder, context.signal);
     return { ...(rows !== undefined && { rows }), ...(output && produced(output)), models, tests };

@@ -1,24 +1,23 @@
 /** `run_flink_statement`: one INSERT as a Flink job, which is handed its inputs' folders and leaves its output. */
-import { readdir } from 'node:fs/promises';
-import { datasetAt } from '../engines/duckdb/dataset-at.ts';
-import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import { fileURLToPath } from 'node:url';
 import { flinkStatements } from '../engines/flink/flink-statements.ts';
-import { nameParquetFiles } from '../engines/flink/name-parquet-files.ts';
+import { nameParquetFiles, nameParquetObjects } from '../engines/flink/name-parquet-files.ts';
 import { type Flink, runJob, stopJobs } from '../engines/flink/run-job.ts';
 import { jobPrefix } from '../engines/job-name.ts';
+import { isS3Uri, parseS3Uri } from '../engines/s3/s3-address.ts';
 import { EngineError } from '../errors.ts';
+import { jobOutput, type OutputReaders } from './job-output.ts';
 import { inputFolders } from './pipeline-context.ts';
 import { remoteStepActivity } from './remote-step.ts';
 import type { StepDependencies, StepWork } from './step-activity.ts';
 import { produced, transformationOf } from './step-parts.ts';
 
-export interface FlinkDependencies extends StepDependencies {
+export interface FlinkDependencies extends StepDependencies, OutputReaders {
   /** Undefined while FLINK_SQL_GATEWAY_URL and FLINK_REST_URL are not set. */
   flink: Flink | undefined;
-  duckdb: DuckDbEngine;
 }
 
-export function createRunFlinkStatement({ flink, duckdb, ...dependencies }: FlinkDependencies) {
+export function createRunFlinkStatement({ flink, ...dependencies }: FlinkDependencies) {
   return remoteStepActivity(dependencies, {
     async work(step) {
       const { statement } = transformationOf(step, 'flink');
@@ -32,15 +31,16 @@ export function createRunFlinkStatement({ flink, duckdb, ...dependencies }: Flin
             const output = (await jobFolder(name)).uri;
             return flinkStatements(statement, { parameters: run.parameters, inputs, output });
           },
-          hasOutput: async (name) =>
-            (await readdir((await jobFolder(name)).path)).some((file) => !file.startsWith('.')),
+          hasOutput: async (name) => (await (await jobFolder(name)).list('')).some((file) => !file.startsWith('.')),
           started: step.link,
         },
         context,
       );
-      const { path } = await jobFolder(jobName);
-      await nameParquetFiles(path);
-      const output = await datasetAt(duckdb, path, context.signal);
+      const { uri } = await jobFolder(jobName);
+      if (dependencies.s3 !== undefined && isS3Uri(uri))
+        await nameParquetObjects(dependencies.s3.objects, parseS3Uri(uri));
+      else await nameParquetFiles(fileURLToPath(uri));
+      const output = await jobOutput(dependencies, uri, context.signal);
       return { externalUrl: url, ...(output && produced(output)) };
     },
 

@@ -1,24 +1,23 @@
 /** `run_spark_job`: an application on a Spark cluster, which is handed references to its inputs and leaves its output. */
-import { datasetAt } from '../engines/duckdb/dataset-at.ts';
-import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { jobPrefix } from '../engines/job-name.ts';
+import { hadoopUri } from '../engines/s3/s3-job-folder.ts';
 import { type FileRoots, resolveReadableFiles } from '../engines/sources/file-roots.ts';
 import type { SparkStep, SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import { EngineError } from '../errors.ts';
 import type { SparkSource } from '../schemas/definition.ts';
-import { pipelineContext } from './pipeline-context.ts';
+import { jobOutput, type OutputReaders } from './job-output.ts';
+import { type PipelineContext, pipelineContext } from './pipeline-context.ts';
 import { remoteStepActivity } from './remote-step.ts';
 import type { StepDependencies, StepWork } from './step-activity.ts';
 import { produced, sourceOf, transformationOf } from './step-parts.ts';
 
-export interface SparkDependencies extends StepDependencies {
+export interface SparkDependencies extends StepDependencies, OutputReaders {
   /** Undefined while neither SPARK_REST_URL nor SPARK_K8S_NAMESPACE is set. */
   spark: SparkSubmitter | undefined;
-  duckdb: DuckDbEngine;
   roots: FileRoots;
 }
 
-export function createRunSparkJob({ spark, duckdb, roots, ...dependencies }: SparkDependencies) {
+export function createRunSparkJob({ spark, roots, ...dependencies }: SparkDependencies) {
   return remoteStepActivity(dependencies, {
     async work(step) {
       const { application, args = [], conf = {} } = applicationOf(step);
@@ -29,12 +28,12 @@ export function createRunSparkJob({ spark, duckdb, roots, ...dependencies }: Spa
           application: await locate(application, roots),
           args,
           conf,
-          contextOf: async (outputUri) => ({ ...(await pipelineContext(step, outputUri)) }),
+          contextOf: async (outputUri) => ({ ...(await contextForSpark(step, outputUri)) }),
           started: step.link,
         },
         context,
       );
-      const left = await datasetAt(duckdb, output.path, context.signal);
+      const left = await jobOutput(dependencies, output, context.signal);
       return { externalUrl: url, ...(left && produced(left)) };
     },
 
@@ -42,6 +41,12 @@ export function createRunSparkJob({ spark, duckdb, roots, ...dependencies }: Spa
       await configured(spark).stop(jobsOf(step), step.context);
     },
   });
+}
+
+async function contextForSpark(step: StepWork, outputUri: string): Promise<PipelineContext> {
+  const context = await pipelineContext(step, outputUri);
+  const inputs = Object.entries(context.inputs).map(([name, uri]) => [name, hadoopUri(uri)]);
+  return { ...context, inputs: Object.fromEntries(inputs) as Record<string, string> };
 }
 
 function applicationOf(step: StepWork): Pick<SparkSource, 'application' | 'args' | 'conf'> {

@@ -2,20 +2,21 @@
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { runSql } from '../engines/duckdb/run-sql.ts';
 import { selectWork } from '../engines/spark/compute/select-rows.ts';
+import type { OutputReaders } from './job-output.ts';
 import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
 import { outputOnSpark } from './spark-output.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import type { StepWork } from './step-activity.ts';
 import { produced, transformationOf } from './step-parts.ts';
 
-export function createRunSql(dependencies: ComputeDependencies & { duckdb: DuckDbEngine }) {
-  const { duckdb } = dependencies;
+export function createRunSql(dependencies: ComputeDependencies & OutputReaders) {
+  const { duckdb, s3 } = dependencies;
   return computedActivity(dependencies, {
     here: (step) => transformBySql(duckdb, step),
     onSpark(step, compute) {
       const { sql } = transformationOf(step, 'sql');
       const { input, run } = step;
-      return outputOnSpark(duckdb, compute, step, () => selectWork(sql, run.parameters, input.inputs));
+      return outputOnSpark(dependencies, compute, step, () => selectWork(sql, run.parameters, input.inputs, s3));
     },
   });
 }

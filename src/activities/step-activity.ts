@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { EngineContext } from '../engines/dataset.ts';
+import type { JobFolder } from '../engines/job-folder.ts';
 import type { Staging, StagingFolder } from '../engines/staging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
@@ -35,7 +36,7 @@ export interface StepWork {
   /** Makes the folder that this attempt alone writes to. */
   newOutputFolder: () => Promise<string>;
   /** The folder that a job in another system writes to, the same for every attempt that finds the job. */
-  jobFolder: (jobName: string) => Promise<StagingFolder>;
+  jobFolder: (jobName: string) => Promise<JobFolder>;
   /** Shows people where the work can be seen in another system, from now on. */
   link: (externalUrl: string) => Promise<void>;
 }

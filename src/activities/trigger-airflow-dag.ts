@@ -2,26 +2,24 @@
 import type { AirflowClient } from '../engines/airflow/airflow-client.ts';
 import { stopRuns } from '../engines/airflow/dag-runs.ts';
 import { runDag } from '../engines/airflow/run-dag.ts';
-import { datasetAt } from '../engines/duckdb/dataset-at.ts';
-import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { jobPrefix } from '../engines/job-name.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import { EngineError } from '../errors.ts';
 import type { JsonObject } from '../schemas/json.ts';
+import { jobOutput, type OutputReaders } from './job-output.ts';
 import { pipelineContext } from './pipeline-context.ts';
 import { remoteStepActivity } from './remote-step.ts';
 import { returnedOutput } from './returned-output.ts';
 import type { StepDependencies, StepWork } from './step-activity.ts';
 import { produced, transformationOf } from './step-parts.ts';
 
-export interface AirflowDependencies extends StepDependencies {
+export interface AirflowDependencies extends StepDependencies, OutputReaders {
   /** Undefined while AIRFLOW_URL is not set. */
   airflow: AirflowClient | undefined;
-  duckdb: DuckDbEngine;
   roots: FileRoots;
 }
 
-export function createTriggerAirflowDag({ airflow, duckdb, roots, ...dependencies }: AirflowDependencies) {
+export function createTriggerAirflowDag({ airflow, roots, ...dependencies }: AirflowDependencies) {
   return remoteStepActivity(dependencies, {
     async work(step) {
       const { dag_id: dagId, conf = {}, result_task: resultTask } = transformationOf(step, 'airflow');
@@ -33,12 +31,12 @@ export function createTriggerAirflowDag({ airflow, duckdb, roots, ...dependencie
         started: step.link,
       };
       const { runId, url, result } = await runDag(configured(airflow), job, context);
-      const { path } = await step.jobFolder(runId);
+      const jobFolder = (await step.jobFolder(runId)).uri;
       if (result === undefined) {
-        const output = await datasetAt(duckdb, path, context.signal);
+        const output = await jobOutput(dependencies, jobFolder, context.signal);
         return { externalUrl: url, ...(output && produced(output)) };
       }
-      const output = await returnedOutput(duckdb, result.output, { jobFolder: path, roots }, context.signal);
+      const output = await returnedOutput(dependencies, result.output, { jobFolder, roots }, context.signal);
       if (result.rows !== undefined && result.rows !== output.rows) {
         context.log('warn', `The task ${resultTask ?? ''} said ${result.rows} rows; ${output.rows} are there`);
       }

@@ -4,6 +4,7 @@ import { access, mkdir, readdir, rm, rmdir, lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Dataset } from './dataset.ts';
+import { LocalJobFolder } from './local-job-folder.ts';
 import {
   folderName,
   runFolders,
@@ -36,8 +37,8 @@ export class LocalStaging implements Staging {
     return Promise.resolve();
   }
 
-  async ofJob(at: StagedStep, jobName: string): Promise<StagingFolder> {
-    return this.#made(at, folderName(jobName));
+  async ofJob(at: StagedStep, jobName: string): Promise<LocalJobFolder> {
+    return new LocalJobFolder((await this.#made(at, folderName(jobName))).path);
   }
 
   async has({ uri }: Dataset): Promise<boolean> {

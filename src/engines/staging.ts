@@ -1,6 +1,7 @@
 /** Where steps leave data for the next: on disks that all workers share (`local-staging.ts`), or on S3 (`s3/s3-staging.ts`). */
 import { createHash } from 'node:crypto';
 import type { Dataset } from './dataset.ts';
+import type { JobFolder } from './job-folder.ts';
 
 /** One run: the folder that holds everything its steps hand to each other. */
 export interface StagedRun {
@@ -35,7 +36,7 @@ export interface Staging {
    * The folder that a job in another system writes to. It follows from the job's name alone, so that an attempt that
    * adopts the job knows it, too.
    */
-  ofJob(at: StagedStep, jobName: string): Promise<StagingFolder>;
+  ofJob(at: StagedStep, jobName: string): Promise<JobFolder>;
   /** Whether an output is still there. */
   has(output: Dataset): Promise<boolean>;
   /** Removes all that a run staged. Doing it again is harmless. */

@@ -30,13 +30,13 @@ export const BUILT_IN_ONLY: EngineAvailability = {
 
 /** What the configuration names, of what this version can drive; `dbtFound`: whether the command is on this machine. */
 export function engineAvailability(
-  { airflow, spark, flink, s3, stagingUri }: Config,
+  { airflow, spark, flink, s3 }: Config,
   { dbtFound }: { dbtFound: boolean },
 ): EngineAvailability {
   return {
     ...BUILT_IN_ONLY,
     spark: spark.restUrl !== undefined || spark.k8sNamespace !== undefined,
-    sparkCompute: spark.restUrl !== undefined && stagingUri.startsWith('file:'),
+    sparkCompute: spark.restUrl !== undefined,
     airflow: airflow.url !== undefined,
     flink: flink.sqlGatewayUrl !== undefined && flink.restUrl !== undefined,
     dbt: dbtFound,
@@ -44,8 +44,7 @@ export function engineAvailability(
   };
 }
 
-export const SPARK_COMPUTE_NOT_CONFIGURED =
-  'spark is not configured as compute: SPARK_REST_URL names it, and STAGING_URI is file:/// on a disk that it shares';
+export const SPARK_COMPUTE_NOT_CONFIGURED = 'spark is not configured as compute: SPARK_REST_URL names it';
 
 /** This version has no client for these; the variables are what will configure them. */
 const NOT_CONFIGURED = {

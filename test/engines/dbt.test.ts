@@ -9,6 +9,7 @@ import { Service } from '../support/service.ts';
 import { crashesSuite } from './dbt/crashes.suite.ts';
 import { exampleSuite } from './dbt/example.suite.ts';
 import { runsSuite } from './dbt/runs.suite.ts';
+import { s3Suite } from './dbt/s3.suite.ts';
 import type { Subject } from './dbt/subject.ts';
 
 let subject: Subject;
@@ -34,3 +35,4 @@ afterAll(() => started.disposeAsync());
 runsSuite(() => subject);
 exampleSuite(() => subject);
 crashesSuite(() => subject);
+s3Suite(() => subject);

@@ -1,5 +1,6 @@
 /** Iceberg tables on S3: written by the service, read back by pyiceberg, and loaded once whoever is killed. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dataset } from '../../src/engines/dataset.ts';
@@ -10,8 +11,10 @@ import { Scratch } from '../../src/engines/scratch.ts';
 import { extractIceberg } from '../../src/engines/sources/iceberg-source.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { type KillMoment, type ProxiedRequest, KillingProxy } from '../support/killing-proxy.ts';
+import { IcebergRestServer } from '../support/iceberg-rest-server.ts';
 import { S3Gateway } from '../support/s3-gateway.ts';
 import { Service } from '../support/service.ts';
+import { isCommit } from './iceberg-rest-lakehouse.ts';
 import { Judge } from './judge.ts';
 import { Lakehouse } from './lakehouse.ts';
 
@@ -143,3 +146,81 @@ describe('a load to a table on S3', () => {
     150_000,
   );
 });
+
+describe('tables on S3 behind a REST catalog', () => {
+  test("a load, when the service is killed with its commit's answer on the way, is one snapshot that others read and the service reads again", async () => {
+    await using lake = await RestLakeOnS3.open(gateway);
+    await using catalog = await KillingProxy.start(lake.server.url);
+    await using service = await Service.start({
+      ...gateway.environment,
+      ICEBERG_REST_URI: catalog.url,
+      STAGING_URI: 's3://lake/staging',
+      HEARTBEAT_TIMEOUT: '3s',
+    });
+    await gateway.put('in/rest.csv', `n\n${Array.from({ length: 1000 }, (_, n) => n).join('\n')}\n`);
+    const quick = { initial_interval: '300ms', max_interval: '1s', max_attempts: 20 };
+    const load = await service.register({
+      name: 'rest-on-s3',
+      version: '1',
+      definition: {
+        sources: { numbers: { type: 'file', path: 's3://lake/in/rest.csv', format: 'csv' } },
+        sinks: { lake: { type: 'iceberg', from: 'numbers', table: 'rest.numbers' } },
+        orchestration: { retry: { load_to_iceberg: quick } },
+      },
+    });
+    const killed = catalog.killAt({ moment: 'answer', isIt: isCommit }, () => service.kill('everything'));
+    const { workflowId } = await service.execute(load);
+    await killed;
+    await service.start();
+    expect(await service.ended(workflowId, 90_000), service.log()).toMatchObject({ status: 'COMPLETED' });
+    expect(await lake.judge.history('rest.numbers')).toHaveLength(1);
+    const counts = await lake.judge.counts('rest.numbers', 'n');
+    expect(Object.keys(counts)).toHaveLength(1000);
+    expect(new Set(Object.values(counts))).toEqual(new Set([1]));
+    // Where the catalog, and nobody else, said.
+    expect(await gateway.keys('warehouse-of-rest/rest/numbers/data/')).not.toEqual([]);
+
+    const sink = join(service.folder, 'again.csv');
+    const again = await service.register({
+      name: 'rest-on-s3-again',
+      version: '1',
+      definition: {
+        sources: { numbers: { type: 'iceberg', table: 'rest.numbers' } },
+        transformations: [{ name: 'summed', engine: 'sql', sql: 'select count(*) as rows, sum(n) as n from numbers' }],
+        sinks: { out: { type: 'file', from: 'summed', path: sink, format: 'csv' } },
+      },
+    });
+    const second = await service.execute(again);
+    expect(await service.ended(second.workflowId, 60_000)).toMatchObject({ status: 'COMPLETED' });
+    expect(await readFile(sink, 'utf8')).toBe('rows,n\n1000,499500\n');
+  }, 240_000);
+});
+
+/** Apache's own catalog of its tests, which keeps the metadata of its tables on S3 by Iceberg's own S3FileIO. */
+class RestLakeOnS3 implements AsyncDisposable {
+  readonly server: IcebergRestServer;
+  readonly judge: Judge;
+  readonly #folder: string;
+
+  static async open(s3: S3Gateway): Promise<RestLakeOnS3> {
+    const folder = await mkdtemp(join(tmpdir(), 'pipeline-service-rest-on-s3-'));
+    const catalogFile = join(folder, 'catalog.db');
+    const server = await IcebergRestServer.start({
+      catalogFile,
+      warehouse: 's3://lake/warehouse-of-rest',
+      gateway: s3,
+    });
+    return new RestLakeOnS3(folder, server, new Judge({ catalogFile, warehouse: folder, s3: s3.pyiceberg }));
+  }
+
+  private constructor(folder: string, server: IcebergRestServer, judge: Judge) {
+    this.#folder = folder;
+    this.server = server;
+    this.judge = judge;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../src/temporal/free-ports.ts';
-import { flinkInstallation, type FlinkInstallation, type FlinkPart, javaArguments } from './flink-installation.ts';
+import {
+  flinkInstallation,
+  type FlinkInstallation,
+  type FlinkPart,
+  flinkS3Plugins,
+  javaArguments,
+} from './flink-installation.ts';
+import type { S3Gateway } from './s3-gateway.ts';
 
 const READY_WITHIN_MS = 120_000;
 
@@ -21,17 +28,24 @@ export class FlinkCluster implements AsyncDisposable {
   readonly gatewayUrl: string;
   readonly #installation: FlinkInstallation;
   readonly #folder: string;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #parts = new Map<FlinkPart, ChildProcess>();
 
-  /** Resolves when the task manager's slots are offered and the gateway answers. */
-  static async start(): Promise<FlinkCluster> {
+  /**
+   * Resolves when the task manager's slots are offered and the gateway answers.
+   *
+   * @param s3 what it reaches, with keys in the environment of its processes
+   */
+  static async start(s3: S3Gateway): Promise<FlinkCluster> {
     const installation = await flinkInstallation();
+    const { S3_ENDPOINT: endpoint = '', ...keys } = s3.environment;
+    const environment = { ...keys, FLINK_PLUGINS_DIR: await flinkS3Plugins() };
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-flink-'));
     const ports = await freePorts([undefined, undefined, undefined]);
     await mkdir(path.join(folder, 'conf'));
-    await writeFile(path.join(folder, 'conf/config.yaml'), configuration(folder, ports));
+    await writeFile(path.join(folder, 'conf/config.yaml'), configuration(folder, ports, endpoint));
     const [rest = 0, , gateway = 0] = ports;
-    const cluster = new FlinkCluster(installation, folder, { rest, gateway });
+    const cluster = new FlinkCluster(installation, folder, { rest, gateway }, environment);
     try {
       await Promise.all((['job manager', 'task manager', 'gateway'] as const).map((part) => cluster.#spawn(part)));
       await cluster.#ready(
@@ -46,7 +60,13 @@ export class FlinkCluster implements AsyncDisposable {
     }
   }
 
-  private constructor(installation: FlinkInstallation, folder: string, ports: { rest: number; gateway: number }) {
+  private constructor(
+    installation: FlinkInstallation,
+    folder: string,
+    ports: { rest: number; gateway: number },
+    environment: Readonly<Record<string, string>>,
+  ) {
+    this.#environment = environment;
     this.#installation = installation;
     this.#folder = folder;
     this.restUrl = `http://127.0.0.1:${ports.rest}`;
@@ -97,7 +117,7 @@ export class FlinkCluster implements AsyncDisposable {
         FLINK_CONF_DIR: conf,
         FLINK_LIB_DIR: path.join(home, 'lib'),
         FLINK_OPT_DIR: path.join(home, 'opt'),
-        FLINK_PLUGINS_DIR: path.join(home, 'plugins'),
+        ...this.#environment,
       },
       stdio: ['ignore', log.fd, log.fd],
     });
@@ -132,7 +152,7 @@ export class FlinkCluster implements AsyncDisposable {
   }
 }
 
-function configuration(folder: string, [rest, rpc, gateway]: number[]): string {
+function configuration(folder: string, [rest, rpc, gateway]: number[], s3Endpoint: string): string {
   const settings = {
     'jobmanager.rpc.address': '127.0.0.1',
     'jobmanager.rpc.port': rpc,
@@ -150,6 +170,8 @@ function configuration(folder: string, [rest, rpc, gateway]: number[]): string {
     'parallelism.default': 1,
     'io.tmp.dirs': folder,
     'web.upload.dir': folder,
+    's3.endpoint': s3Endpoint,
+    's3.path.style.access': true,
   };
   return Object.entries(settings)
     .map(([key, value]) => `${key}: ${String(value)}\n`)

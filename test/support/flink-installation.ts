@@ -46,6 +46,20 @@ export async function flinkInstallation(): Promise<FlinkInstallation> {
   return { home: path.join(environment, 'lib', python, 'site-packages/pyflink'), jars };
 }
 
+/** Folder of plugins with Flink's file system for S3 (test/engines/flink-s3). */
+export function flinkS3Plugins(): Promise<string> {
+  const pom = path.join(SOURCES, '../flink-s3/pom.xml');
+  return cachedBuild({
+    name: 'flink-s3',
+    madeFrom: [pom],
+    build: async (folder, run) => {
+      const into = `-DoutputDirectory=${folder}/s3-fs-hadoop`;
+      const copy = ['dependency:copy-dependencies', into, '-DexcludeTransitive=true'];
+      await run('mvn', ['--batch-mode', '--quiet', '--file', pom, ...copy]);
+    },
+  });
+}
+
 /** Java's arguments for one of the parts. */
 export async function javaArguments(
   { home, jars }: FlinkInstallation,

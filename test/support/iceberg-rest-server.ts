@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { cachedBuild } from './cached-build.ts';
+import type { S3Gateway } from './s3-gateway.ts';
 
 const SOURCES = path.join(import.meta.dirname, '../engines/iceberg-rest');
 const MAIN = path.join(SOURCES, 'LoopbackRest.java');
@@ -15,8 +16,10 @@ const POM = path.join(SOURCES, 'pom.xml');
 export interface IcebergRestPlace {
   /** The SQLite file. */
   catalogFile: string;
-  /** The folder below which tables get their locations. */
+  /** The folder below which tables get their locations, or `s3://bucket/prefix`. */
   warehouse: string;
+  /** What it reaches tables on S3 with. */
+  gateway?: S3Gateway;
 }
 
 export class IcebergRestServer {
@@ -41,15 +44,17 @@ export class IcebergRestServer {
   /** Starts it, again where it was. */
   async start(): Promise<void> {
     const built = await build();
+    const { gateway: s3, warehouse } = this.#place;
+    const libraries = [`${built}/classes`, `${built}/lib/*`, ...(s3 === undefined ? [] : [`${await buildS3()}/*`])];
     const child = spawn(
       'java',
       [
-        ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${built}/classes:${built}/lib/*`],
+        ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries.join(':')],
         ...['LoopbackRest', String(this.#port), 'matih', 'catalog-impl=org.apache.iceberg.jdbc.JdbcCatalog'],
         ...[`uri=jdbc:sqlite:${this.#place.catalogFile}`, 'jdbc.schema-version=V1'],
-        `warehouse=file://${this.#place.warehouse}`,
+        ...(s3 === undefined ? [`warehouse=file://${warehouse}`] : [`warehouse=${warehouse}`, ...fileIoOf(s3)]),
       ],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
+      { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...s3?.environment, AWS_REGION: 'us-east-1' } },
     );
     this.#child = child;
     let said = '';
@@ -74,6 +79,28 @@ export class IcebergRestServer {
     child.kill('SIGKILL');
     await ended;
   }
+}
+
+function fileIoOf({ url }: S3Gateway): string[] {
+  return [
+    'io-impl=org.apache.iceberg.aws.s3.S3FileIO',
+    `s3.endpoint=${url}`,
+    's3.path-style-access=true',
+    'client.region=us-east-1',
+  ];
+}
+
+/** Iceberg's own file IO for S3, beside the catalog. */
+function buildS3(): Promise<string> {
+  const pom = path.join(SOURCES, 's3-pom.xml');
+  return cachedBuild({
+    name: 'iceberg-rest-s3',
+    madeFrom: [pom],
+    build: async (folder, run) => {
+      const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DexcludeTransitive=true'];
+      await run('mvn', ['--batch-mode', '--quiet', '--file', pom, ...copy]);
+    },
+  });
 }
 
 function build(): Promise<string> {

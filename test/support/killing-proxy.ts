@@ -45,6 +45,14 @@ export interface ProxyHooks {
 /** Before the engine sees a request, before its answer is given back, or a moment after that. */
 export type KillMoment = 'request' | 'answer' | 'later';
 
+export interface KillPoint {
+  moment: KillMoment;
+  /** The answer is there at all moments but `request`. */
+  isIt: (request: ProxiedRequest, answer?: ProxiedAnswer) => boolean;
+  /** After the answer, for the moment `later`. */
+  laterMs?: number;
+}
+
 export class KillingProxy implements AsyncDisposable {
   hooks: ProxyHooks = {};
   /** What the engine has answered so far. */
@@ -80,13 +88,8 @@ export class KillingProxy implements AsyncDisposable {
 
   /**
    * Kills at one moment of the first request that is meant; resolves when that is done.
-   *
-   * @param laterMs after the answer, for the moment `later`
    */
-  killAt(
-    { moment, isIt, laterMs }: { moment: KillMoment; isIt: (request: ProxiedRequest) => boolean; laterMs: number },
-    end: () => Promise<void>,
-  ): Promise<void> {
+  killAt({ moment, isIt, laterMs = 0 }: KillPoint, end: () => Promise<void>): Promise<void> {
     const { promise: killed, resolve } = Promise.withResolvers<void>();
     const kill = async (): Promise<'cut'> => {
       this.hooks = {};
@@ -96,8 +99,8 @@ export class KillingProxy implements AsyncDisposable {
     };
     this.hooks = {
       onRequest: (request) => (moment === 'request' && isIt(request) ? kill() : undefined),
-      onAnswer: (request) => {
-        if (!isIt(request) || moment === 'request') return undefined;
+      onAnswer: (request, answer) => {
+        if (moment === 'request' || !isIt(request, answer)) return undefined;
         if (moment === 'answer') return kill();
         setTimeout(() => void kill(), laterMs);
         return undefined;

@@ -46,8 +46,12 @@ export class SparkStandalone implements AsyncDisposable {
    *
    * @param settings further properties of the master, `name=value`
    * @param cores of the worker, as Spark counts them: each driver takes one for as long as it lives
+   * @param environment of the daemons, which their drivers and executors inherit
    */
-  static async start(settings: readonly string[] = [], { worker = true, cores = 2 } = {}): Promise<SparkStandalone> {
+  static async start(
+    settings: readonly string[] = [],
+    { worker = true, cores = 2, environment = {} } = {},
+  ): Promise<SparkStandalone> {
     const { python } = await preparePythonEnvironment((line) => process.stderr.write(`${line}\n`));
     const [rest = 0, master = 0, masterUi = 0, workerUi = 0] = await freePorts([0, 0, 0, 0].map(() => undefined));
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-spark-'));
@@ -63,6 +67,7 @@ export class SparkStandalone implements AsyncDisposable {
       SPARK_DAEMON_MEMORY: '256m',
       PYSPARK_PYTHON: python,
       PYTHONDONTWRITEBYTECODE: '1',
+      ...environment,
     };
     try {
       await spark.startMaster();

@@ -4,6 +4,8 @@ import type { Dataset } from '../dataset.ts';
 export interface DatasetCopies {
   /** The dataset as it can be read here, until it is released. One that lies here already is given back as it is. */
   hold(dataset: Dataset, signal: AbortSignal): Promise<HeldDataset>;
+  /** The same for who looks at columns and statistics only: files of the same names, of which only the footers are here. */
+  holdFooters(dataset: Dataset, signal: AbortSignal): Promise<HeldDataset>;
 }
 
 export interface HeldDataset {
@@ -16,6 +18,7 @@ export async function holdAll(
   inputs: Readonly<Record<string, Dataset>>,
   copies: DatasetCopies | undefined,
   signal: AbortSignal,
+  { footersOnly = false } = {},
 ): Promise<{ inputs: Record<string, Dataset>; release: () => Promise<void> }> {
   if (copies === undefined) return { inputs, release: () => Promise.resolve() };
   const held: [string, HeldDataset][] = [];
@@ -23,7 +26,9 @@ export async function holdAll(
     for (const [, { release: releaseOne }] of held) await releaseOne();
   };
   try {
-    for (const [name, dataset] of Object.entries(inputs)) held.push([name, await copies.hold(dataset, signal)]);
+    for (const [name, dataset] of Object.entries(inputs)) {
+      held.push([name, await (footersOnly ? copies.holdFooters(dataset, signal) : copies.hold(dataset, signal))]);
+    }
   } catch (error) {
     await release();
     throw error;

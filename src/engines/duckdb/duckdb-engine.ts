@@ -32,6 +32,8 @@ export interface SessionRequest {
   readable?: readonly string[];
   /** Absolute folders (ending with `/`) or files that COPY may write; a file only with `USE_TMP_FILE false`. */
   writable?: readonly string[];
+  /** No query reads rows of the inputs, only their columns and statistics: large ones need not be brought here. */
+  footersOnly?: boolean;
   /** Whether somebody looks at `connection.progress`, which costs every query a little. */
   watched?: boolean;
 }
@@ -82,9 +84,23 @@ export class DuckDbEngine {
   async withSession<T>(request: SessionRequest, use: (session: DuckDbSession) => Promise<T>): Promise<T> {
     if (this.#closed) throw new EngineError('UnavailableError', 'DuckDB is shutting down');
     // Before there is memory for a session: others may use that meanwhile.
-    const held = await holdAll(request.inputs ?? {}, this.#copies, request.signal);
+    const held = await holdAll(request.inputs ?? {}, this.#copies, request.signal, request);
     try {
       return await this.#inSession({ ...request, inputs: held.inputs }, use);
+    } finally {
+      await held.release();
+    }
+  }
+
+  /** Datasets as files of this machine, for a program beside this process; they stay as long as `use` takes. */
+  async withLocalFiles<T>(
+    inputs: Readonly<Record<string, Dataset>>,
+    signal: AbortSignal,
+    use: (inputs: Readonly<Record<string, Dataset>>) => Promise<T>,
+  ): Promise<T> {
+    const held = await holdAll(inputs, this.#copies, signal);
+    try {
+      return await use(held.inputs);
     } finally {
       await held.release();
     }

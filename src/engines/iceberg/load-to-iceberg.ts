@@ -83,7 +83,9 @@ export async function loadToIceberg(
       const table = await catalog.loadTable(identifier);
       const found = table === undefined ? undefined : findLoad(table.metadata, request.loadName);
       if (found !== undefined) return alreadyThere(found, attempts, context);
-      columns ??= await describeInput(duckdb, request.input, context.signal);
+      columns ??= await describeInput(duckdb, request.input, context.signal, {
+        footersOnly: deps.writer !== undefined,
+      });
       const committed = await writeAndCommit(request, identifier, table, columns, deps, context).catch(madeMeanwhile);
       attempts += committed.attempts;
       if (committed.outcome === 'found') return alreadyThere(committed, attempts, context);
@@ -125,7 +127,9 @@ async function writeAndCommit(
   const uncommitted: string[] = [];
   try {
     const toWrite = { plan, input, uncommitted, signal };
-    if (writer !== undefined) await duckdb.withSession({ signal, inputs: { [INPUT]: input } }, inspect);
+    if (writer !== undefined && replacement !== undefined) {
+      await duckdb.withSession({ signal, inputs: { [INPUT]: input } }, inspect);
+    }
     const files = writer === undefined ? await writeLoad(toWrite, duckdb, inspect) : await writer(toWrite);
     context.progress(0.8);
     const { log } = context;

@@ -15,9 +15,18 @@ import { ROWS, writePartitioned } from './write-data-files.ts';
 /** The view of a session that has the rows. */
 export const INPUT = 'input';
 
-/** The columns of a dataset, with the Iceberg types they become. */
-export async function describeInput(duckdb: DuckDbEngine, input: Dataset, signal: AbortSignal): Promise<InputColumn[]> {
-  return duckdb.withSession({ signal, inputs: { [INPUT]: input } }, async (session) => {
+/**
+ * The columns of a dataset, with the Iceberg types they become.
+ *
+ * @param footersOnly when nobody here reads its rows afterwards
+ */
+export async function describeInput(
+  duckdb: DuckDbEngine,
+  input: Dataset,
+  signal: AbortSignal,
+  { footersOnly = false } = {},
+): Promise<InputColumn[]> {
+  return duckdb.withSession({ signal, inputs: { [INPUT]: input }, footersOnly }, async (session) => {
     const nothing = `SELECT * FROM ${INPUT} LIMIT 0`;
     // The session tells what is wrong with the files, if anything is; the connection tells the types.
     await session.run(nothing);

@@ -79,7 +79,7 @@ export async function runChecksElsewhere(
   const now = new Date();
   if (checks.length === 0) return composeReport([], minScore, now);
   const request = { checks, inputs, parameters, now };
-  const plans = await duckdb.withSession({ signal: context.signal, inputs }, (session) =>
+  const plans = await duckdb.withSession({ signal: context.signal, inputs, footersOnly: true }, (session) =>
     planChecks(session, request, dialect),
   );
   const { answers, examples } = await answer(plans);

@@ -4,6 +4,7 @@ import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
 import type { DatasetCopies, HeldDataset } from '../duckdb/dataset-copies.ts';
 import { inParallel } from '../iceberg/in-parallel.ts';
+import { footerFiles, parquetObjects } from './dataset-on-s3.ts';
 import { requireSpace } from './require-space.ts';
 import { isS3Uri, parseS3Uri } from './s3-address.ts';
 import type { S3Access } from './s3-access.ts';
@@ -50,6 +51,21 @@ export class S3DatasetCopies implements DatasetCopies {
     }
   }
 
+  async holdFooters(dataset: Dataset, signal: AbortSignal): Promise<HeldDataset> {
+    if (!isS3Uri(dataset.uri)) return { dataset, release: () => Promise.resolve() };
+    const objects = await parquetObjects(this.#s3.objects, parseS3Uri(dataset.uri), signal);
+    requireWhole(dataset, objects);
+    const folder = await this.#s3.scratch.newFolder();
+    const release = () => rm(folder, { recursive: true, force: true });
+    try {
+      await footerFiles(this.#s3.objects, objects, folder, signal);
+      return { dataset: { ...dataset, uri: pathToFileURL(folder).href }, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
   #begin(dataset: Dataset): Copy {
     const unwanted = new AbortController();
     const copying = this.#copy(dataset, unwanted.signal);
@@ -67,11 +83,7 @@ export class S3DatasetCopies implements DatasetCopies {
   }
 
   async #copy(dataset: Dataset, signal: AbortSignal): Promise<Dataset> {
-    const prefix = parseS3Uri(dataset.uri);
-    const objects: ListedObject[] = [];
-    for await (const object of this.#s3.objects.list(prefix, signal)) {
-      if (object.key.endsWith('.parquet')) objects.push(object);
-    }
+    const objects = await parquetObjects(this.#s3.objects, parseS3Uri(dataset.uri), signal);
     requireWhole(dataset, objects);
     const folder = await this.#s3.scratch.newFolder();
     try {

@@ -98,3 +98,8 @@ export function isPreconditionFailed(error: unknown): boolean {
 export function isNotFound(error: unknown): boolean {
   return (error as Thrown).$metadata?.httpStatusCode === 404;
 }
+
+/** That there is no object, which a missing bucket is not. */
+export function isNoSuchKey(error: unknown): boolean {
+  return (error as Thrown).name === 'NoSuchKey';
+}

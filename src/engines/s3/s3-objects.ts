@@ -1,10 +1,12 @@
 /** The objects of an S3 service: found, read in a stream, deleted. What is written, `upload-object.ts` writes. */
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import {
+  CopyObjectCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -15,9 +17,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { EngineError } from '../../errors.ts';
 import { s3Uri, type S3Address } from './s3-address.ts';
-import { isNotFound, isPreconditionFailed, s3Error } from './s3-error.ts';
+import { isNoSuchKey, isNotFound, isPreconditionFailed, s3Error } from './s3-error.ts';
 import { until } from './until.ts';
-import { uploadObject, type Upload, type Uploaded } from './upload-object.ts';
+import { UPLOAD_KEY, uploadObject, type Upload, type Uploaded } from './upload-object.ts';
 
 /** An object as a listing tells it. */
 export interface ListedObject extends S3Address {
@@ -30,6 +32,8 @@ export interface ListedObject extends S3Address {
 export interface ObjectState {
   etag: string;
   sizeBytes: number;
+  /** Milliseconds since 1970. */
+  writtenMs: number;
   /** What its writer said of it; names in lower case. */
   metadata: Readonly<Record<string, string>>;
 }
@@ -71,7 +75,12 @@ export class S3Objects {
     return this.#told('look at', at, signal, async () => {
       try {
         const found = await this.#client.send(command, until(signal));
-        return { etag: found.ETag ?? '', sizeBytes: found.ContentLength ?? 0, metadata: found.Metadata ?? {} };
+        return {
+          etag: found.ETag ?? '',
+          sizeBytes: found.ContentLength ?? 0,
+          writtenMs: found.LastModified?.getTime() ?? 0,
+          metadata: found.Metadata ?? {},
+        };
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
@@ -82,6 +91,33 @@ export class S3Objects {
   /** The whole content, for what is known to be small. */
   async read(at: S3Address, signal?: AbortSignal): Promise<Buffer> {
     const command = new GetObjectCommand({ Bucket: at.bucket, Key: at.key });
+    return this.#told('read', at, signal, async () => {
+      const { Body } = await this.#client.send(command, until(signal));
+      return buffer(Body as Readable);
+    });
+  }
+
+  /** The same; undefined when there is no such object. */
+  async readIfThere(at: S3Address, signal?: AbortSignal): Promise<Buffer | undefined> {
+    const command = new GetObjectCommand({ Bucket: at.bucket, Key: at.key });
+    return this.#told('read', at, signal, async () => {
+      try {
+        const { Body } = await this.#client.send(command, until(signal));
+        return await buffer(Body as Readable);
+      } catch (error) {
+        if (isNoSuchKey(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Some bytes of it.
+   *
+   * @param range as HTTP has it: `bytes=0-3` the first four, `bytes=-8` the last eight, or all when there are fewer
+   */
+  async readRange(at: S3Address, range: string, etag: string, signal?: AbortSignal): Promise<Buffer> {
+    const command = new GetObjectCommand({ Bucket: at.bucket, Key: at.key, Range: range, IfMatch: etag });
     return this.#told('read', at, signal, async () => {
       const { Body } = await this.#client.send(command, until(signal));
       return buffer(Body as Readable);
@@ -140,6 +176,34 @@ export class S3Objects {
   async put(at: S3Address, content: Uint8Array): Promise<void> {
     const command = new PutObjectCommand({ Bucket: at.bucket, Key: at.key, Body: content });
     await this.#told('write', at, undefined, () => this.#client.send(command));
+  }
+
+  /** The same unless there is one: then false. True when it is there by this call, also when S3's answer was lost. */
+  async putIfAbsent(at: S3Address, content: Uint8Array): Promise<boolean> {
+    const token = randomUUID();
+    const Metadata = { [UPLOAD_KEY]: token };
+    const command = new PutObjectCommand({
+      ...{ Bucket: at.bucket, Key: at.key, Body: content, Metadata },
+      IfNoneMatch: '*',
+    });
+    return this.#told('write', at, undefined, async () => {
+      try {
+        await this.#client.send(command);
+        return true;
+      } catch (error) {
+        const found = await this.head(at).catch(() => undefined);
+        if (found?.metadata[UPLOAD_KEY] === token) return true;
+        if (isPreconditionFailed(error)) return false;
+        throw error;
+      }
+    });
+  }
+
+  /** Within S3, up to its limit of 5 GiB. */
+  async copy(from: S3Address, to: S3Address): Promise<void> {
+    const CopySource = `${from.bucket}/${from.key.split('/').map(encodeURIComponent).join('/')}`;
+    const command = new CopyObjectCommand({ Bucket: to.bucket, Key: to.key, CopySource });
+    await this.#told('copy', from, undefined, () => this.#client.send(command));
   }
 
   /** See {@link uploadObject}. */

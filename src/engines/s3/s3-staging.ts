@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { access, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
 import { datasetFiles } from '../duckdb/dataset-files.ts';
 import { inParallel } from '../iceberg/in-parallel.ts';
 import {
+  folderName,
   runFolders,
   stepFolders,
   type StagedRun,
@@ -17,6 +17,7 @@ import {
 } from '../staging.ts';
 import { isS3Uri, parseS3Uri, s3Uri, type S3Address } from './s3-address.ts';
 import type { S3Access } from './s3-access.ts';
+import { S3JobFolder } from './s3-job-folder.ts';
 
 /** Below the tenant's, the pipeline's and the execution's folder, and nothing else: the bucket may hold others' objects. */
 const OF_A_RUN = /^[^/]+\/pl_[0-9a-f]{20}\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\//;
@@ -54,9 +55,8 @@ export class S3Staging implements Staging {
     await rm(folder.path, { recursive: true, force: true });
   }
 
-  ofJob(): Promise<StagingFolder> {
-    const message = 'with STAGING_URI on S3 this version runs no steps of Airflow, Spark or Flink';
-    return Promise.reject(new EngineError('UnsupportedError', message));
+  ofJob(at: StagedStep, jobName: string): Promise<S3JobFolder> {
+    return Promise.resolve(new S3JobFolder(this.#s3.objects, this.#below([...stepFolders(at), folderName(jobName)])));
   }
 
   async has({ uri }: Dataset): Promise<boolean> {

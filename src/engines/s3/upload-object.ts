@@ -49,7 +49,7 @@ const PARTS_AT_ONCE = 3;
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 const ABORT_AGAIN_AFTER_MS = [0, 200, 1000];
 /** Names this one upload, so that a lost answer can be looked up. */
-const UPLOAD_KEY = 'pipeline-upload';
+export const UPLOAD_KEY = 'pipeline-upload';
 
 /**
  * Undefined when the condition does not hold (any more). The object is there when this returns, also when the answer to

@@ -3,11 +3,11 @@
  * says which file means what. Whoever puts a file first has it: the claim says who may run the application, so that no
  * driver that comes late can.
  */
-import { randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { EngineError } from '../../errors.ts';
+import type { JobFolder } from '../job-folder.ts';
 
 const outcome = z.object({
   /** `failed`: the application or its driver; `stopped`: because the service asked; `killed`: because somebody asked Spark. */
@@ -27,10 +27,10 @@ export type DriverClaim = Extract<z.output<typeof claim>, { by: 'driver' }>;
 const LAUNCHER = join(import.meta.dirname, 'launcher.py');
 
 export class JobNotes {
-  readonly #folder: string;
+  readonly #folder: JobFolder;
 
-  /** @param folder the job's, absolute */
-  constructor(folder: string) {
+  /** @param folder the job's */
+  constructor(folder: JobFolder) {
     this.#folder = folder;
   }
 
@@ -53,93 +53,58 @@ export class JobNotes {
 
   /** Takes the name, so that no driver can from now on; false when somebody was faster. */
   close(result: Outcome): Promise<boolean> {
-    return this.#putIfAbsent('claim.json', JSON.stringify({ by: 'service', outcome: result }));
+    return this.#folder.putIfAbsent('claim.json', JSON.stringify({ by: 'service', outcome: result }));
   }
 
   /** Says how the job ended; false when somebody was faster. */
   judge(result: Outcome): Promise<boolean> {
-    return this.#putIfAbsent('verdict.json', JSON.stringify(result));
+    return this.#folder.putIfAbsent('verdict.json', JSON.stringify(result));
   }
 
   /** What the master called the submissions that are known of. */
-  async submissions(): Promise<string[]> {
-    return readdir(join(this.#folder, 'submissions')).catch(noneIfAbsent([]));
+  submissions(): Promise<string[]> {
+    return this.#folder.list('submissions');
   }
 
   async submitted(submissionId: string): Promise<void> {
-    await mkdir(join(this.#folder, 'submissions'), { recursive: true });
-    await writeFile(join(this.#folder, 'submissions', submissionId), '');
+    await this.#folder.putIfAbsent(`submissions/${submissionId}`, submissionId);
   }
 
   async askToStop(): Promise<void> {
-    await writeFile(join(this.#folder, 'stop'), '');
+    await this.#folder.putIfAbsent('stop', 'stop');
   }
 
-  /** When the application was last seen working, by the clock of its file system; undefined: never. */
-  async aliveAtMs(): Promise<number | undefined> {
-    const found = await stat(join(this.#folder, 'alive')).catch(noneIfAbsent(undefined));
-    return found?.mtimeMs;
+  /** When the application was last seen working, by the clock of where the folder lies; undefined: never. */
+  aliveAtMs(): Promise<number | undefined> {
+    return this.#folder.writtenAtMs('alive');
   }
 
   /** Puts the launcher where the drivers find it; answers where. */
-  async placeLauncher(): Promise<string> {
-    return this.#place(LAUNCHER, join(this.#folder, 'launcher.py'));
+  placeLauncher(): Promise<string> {
+    return this.#place(LAUNCHER, 'launcher.py');
   }
 
   /**
-   * Puts the application where the drivers find it, as it is now; the first one stays.
+   * Puts the application where the drivers find it, as it is now; the first one stays. Answers where.
    *
    * @throws EngineError `ValidationError` when it cannot be read
    */
-  async placeApplication(path: string): Promise<string> {
-    const folder = join(this.#folder, 'application');
-    await mkdir(folder, { recursive: true });
-    return this.#place(path, join(folder, basename(path)));
+  placeApplication(path: string): Promise<string> {
+    return this.#place(path, `application/${basename(path)}`);
   }
 
-  async #place(source: string, target: string): Promise<string> {
-    const temporary = this.#temporary();
-    try {
-      await copyFile(source, temporary).catch((error: unknown) => {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EISDIR') throw error;
-        throw new EngineError('ValidationError', `the application ${source} cannot be read (${code})`);
-      });
-      await link(temporary, target).catch(noneIfPresent);
-      return target;
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  }
-
-  async #putIfAbsent(name: string, content: string): Promise<boolean> {
-    const temporary = this.#temporary();
-    try {
-      await writeFile(temporary, content, { flush: true });
-      return await link(temporary, join(this.#folder, name)).then(() => true, noneIfPresent);
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  }
-
-  #temporary(): string {
-    return join(this.#folder, `.${randomUUID()}`);
+  async #place(source: string, name: string): Promise<string> {
+    const content = await readFile(source).catch((error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EISDIR') throw error;
+      throw new EngineError('ValidationError', `the application ${source} cannot be read (${code})`);
+    });
+    await this.#folder.putIfAbsent(name, content);
+    return this.#folder.located(name);
   }
 
   async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
-    const text = await readFile(join(this.#folder, name), 'utf8').catch(noneIfAbsent(undefined));
+    const text = await this.#folder.read(name);
     return text === undefined ? undefined : schema.parse(JSON.parse(text));
   }
-}
-
-function noneIfAbsent<T>(none: T): (error: unknown) => T {
-  return (error) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
-    throw error;
-  };
-}
-
-function noneIfPresent(error: unknown): false {
-  if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-  throw error;
 }

@@ -15,7 +15,8 @@ import { REQUEST_ANNOTATION, sparkApplication, stepLabel } from './spark-applica
 import { sparkProperties } from './spark-properties.ts';
 import {
   type FinishedSparkJob,
-  outputFolder,
+  outputForSpark,
+  outputUri,
   type SparkJob,
   type SparkStep,
   type SparkSubmitter,
@@ -36,7 +37,7 @@ export class KubernetesSubmitter implements SparkSubmitter {
     const { signal, log } = context;
     const found = await this.#findOrCreate(job, context);
     const jobName = found.metadata.name;
-    const output = outputFolder(await job.folderOf(jobName));
+    const folder = await job.folderOf(jobName);
     let url = '';
     let state: string | undefined;
     const look = async (): Promise<SeenApplication | undefined> => {
@@ -53,7 +54,7 @@ export class KubernetesSubmitter implements SparkSubmitter {
       return hasEnded(seen) ? seen : undefined;
     };
     const ended = await poll(look, context, POLLING);
-    if (stateOf(ended) === 'COMPLETED') return { jobName, url, output };
+    if (stateOf(ended) === 'COMPLETED') return { jobName, url, folder, output: outputUri(folder) };
     throw await this.#failureOf(ended, signal);
   }
 
@@ -81,7 +82,7 @@ export class KubernetesSubmitter implements SparkSubmitter {
     const standing = byGeneration.find(({ seen }) => stateOf(seen) !== 'FAILED');
     const generation = standing?.generation ?? 1 + (byGeneration[0]?.generation ?? 0);
     const jobName = `${job.prefix}${generation}`;
-    const notes = new JobNotes((await job.folderOf(jobName)).path);
+    const notes = new JobNotes(await job.folderOf(jobName));
     const body = await this.#requested(job, jobName, notes);
     if (standing === undefined && (await notes.submissions()).length > 0) throw deleted(jobName);
     const created = standing === undefined ? await this.#cluster.create(body, signal) : undefined;
@@ -96,11 +97,8 @@ export class KubernetesSubmitter implements SparkSubmitter {
   }
 
   async #requested(job: SparkJob, jobName: string, notes: JobNotes): Promise<JsonObject> {
-    const pipeline = await job.contextOf(outputFolder(await job.folderOf(jobName)).uri);
-    // Drivers see the staging volume at the same path as this service.
-    const mainFile = isAbsolute(job.application)
-      ? `local://${await notes.placeApplication(job.application)}`
-      : job.application;
+    const pipeline = await job.contextOf(outputForSpark(await job.folderOf(jobName)));
+    const mainFile = isAbsolute(job.application) ? await placed(job.application, notes) : job.application;
     const properties = sparkProperties(jobName, job.conf, pipeline);
     return sparkApplication({ name: jobName, prefix: job.prefix, mainFile, args: job.args, properties });
   }
@@ -119,6 +117,12 @@ export class KubernetesSubmitter implements SparkSubmitter {
     }
     return new EngineError('JobFailedError', told.join(''));
   }
+}
+
+/** Drivers see the staging volume at the same path as this service, or read S3. */
+async function placed(application: string, notes: JobNotes): Promise<string> {
+  const path = await notes.placeApplication(application);
+  return isAbsolute(path) ? `local://${path}` : path;
 }
 
 function stateOf({ status }: SeenApplication): string {

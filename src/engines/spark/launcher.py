@@ -7,15 +7,16 @@ written beside the claim, where it stays when the master has long forgotten the 
 
     launcher.py FOLDER JOB APPLICATION [ARGUMENT...]
 
-In FOLDER, which the service and all drivers share:
+In FOLDER, which the service and all drivers share, a path or a URI that the driver's own Hadoop opens (s3a://…):
 
     claim.json     put if absent, by a driver, or by the service so that no driver can any more
     outcome.json   put if absent, by the driver that has the name: done, failed or stopped
     verdict.json   put if absent, by the service: what it makes of a failure, or of an outcome that is missing
-    alive          touched every second while the application works
+    alive          written anew every second, or every few, while the application works
     stop           made by the service: end the application
 
-The application is a process of its own that never outlives the driver. Needs nothing but Python's own library.
+The application is a process of its own that never outlives the driver. Needs nothing but Python's own library, and for
+a URI pyspark: it is the driver's own Java that reads and writes there, with its jars, settings and credentials.
 """
 
 import ctypes
@@ -31,6 +32,8 @@ import time
 import uuid
 
 LOOK_EVERY_S = 1.0
+# Where looking costs a request.
+LOOK_FAR_EVERY_S = 4.0
 LOG_BYTES = 8_000
 OUTCOME_WITHIN_S = 120
 PIPE_CLOSES_WITHIN_S = 5
@@ -38,11 +41,12 @@ PR_SET_PDEATHSIG = 1
 CANNOT_TELL = 74
 
 
-def main(folder, job, application, *arguments):
-    if not put_if_absent(folder, "claim.json", claim(job)):
+def main(place, job, application, *arguments):
+    folder = HadoopFolder(place) if "://" in place else LocalFolder(place)
+    if not folder.put_if_absent("claim.json", claim(job)):
         say(f"{job}: another driver has this name already; nothing to do here")
         return 0
-    state, code, log = run([sys.executable, application, *arguments], folder)
+    state, code, log = run([sys.executable, folder.fetched(application), *arguments], folder)
     outcome = {"state": state, "exitCode": code, **({} if state == "done" else {"log": log})}
     if not told(folder, outcome):
         return CANNOT_TELL
@@ -62,24 +66,122 @@ def claim(job):
     }
 
 
-def put_if_absent(folder, name, content):
-    """Whole or not at all, and never over another: False when there is one."""
-    temporary = os.path.join(folder, f".{name}-{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
+class LocalFolder:
+    def __init__(self, path):
+        self.path = path
+
+    def put_if_absent(self, name, content):
+        """Whole or not at all, and never over another: False when there is one."""
+        temporary = os.path.join(self.path, f".{name}-{uuid.uuid4().hex}")
         try:
-            os.link(temporary, os.path.join(folder, name))
-            return True
-        except FileExistsError:
-            return False
-    finally:
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, os.path.join(self.path, name))
+                return True
+            except FileExistsError:
+                return False
+        finally:
+            try:
+                os.unlink(temporary)
+            except FileNotFoundError:
+                pass
+
+    def fetched(self, application):
+        return application
+
+    def look(self):
+        """Tells that the application works, and whether it is to end. A folder that is away for now says nothing."""
         try:
-            os.unlink(temporary)
-        except FileNotFoundError:
+            with open(os.path.join(self.path, "alive"), "a", encoding="utf-8"):
+                os.utime(os.path.join(self.path, "alive"))
+        except OSError:
             pass
+        return os.path.exists(os.path.join(self.path, "stop"))
+
+
+class HadoopFolder:
+    def __init__(self, uri):
+        from py4j.protocol import Py4JError, Py4JJavaError
+        from pyspark import SparkContext
+
+        SparkContext._ensure_initialized()
+        self.jvm, self.uri = SparkContext._jvm, uri
+        self.refused, self.failed = Py4JJavaError, Py4JError
+        configuration = self.jvm.org.apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(
+            self.jvm.org.apache.spark.SparkConf()
+        )
+        # One of its own: an application may close the one that all of its Java shares.
+        self.files = self.jvm.org.apache.hadoop.fs.FileSystem.newInstance(self.path("").toUri(), configuration)
+        self.looks_at = 0.0
+
+    def path(self, name):
+        return self.jvm.org.apache.hadoop.fs.Path(self.uri + name)
+
+    def put_if_absent(self, name, content):
+        """The same. S3 decides who is first; its answer may be lost, so what stands there is compared."""
+        token = uuid.uuid4().hex
+        try:
+            self.write(name, {**content, "token": token})
+            return True
+        except OSError:
+            found = self.read(name)
+            if found is None:
+                raise
+            return json.loads(found).get("token") == token
+
+    def write(self, name, content, only_if_absent=True):
+        try:
+            builder = self.files.createFile(self.path(name)).overwrite(True)
+            if only_if_absent:
+                # One that cannot promise that refuses.
+                builder = builder.must("fs.option.create.conditional.overwrite", True)
+            stream = builder.build()
+            stream.write(bytearray(json.dumps(content), "utf-8"))
+            stream.close()
+        except self.failed as error:
+            raise self.told_as(error) from error
+
+    def read(self, name):
+        try:
+            if not self.files.exists(self.path(name)):
+                return None
+            stream = self.files.open(self.path(name))
+            try:
+                return bytes(stream.readAllBytes()).decode("utf-8")
+            finally:
+                stream.close()
+        except self.failed as error:
+            raise self.told_as(error) from error
+
+    def fetched(self, application):
+        if "://" not in application:
+            return application
+        name = os.path.join(os.getcwd(), "application", os.path.basename(application))
+        target = self.jvm.org.apache.hadoop.fs.Path(f"file://{name}")
+        try:
+            self.files.copyToLocalFile(False, self.jvm.org.apache.hadoop.fs.Path(application), target, True)
+        except self.failed as error:
+            raise self.told_as(error) from error
+        return name
+
+    def look(self):
+        if time.monotonic() < self.looks_at:
+            return False
+        try:
+            self.write("alive", {"atMs": time.time_ns() // 1_000_000}, only_if_absent=False)
+            return self.files.exists(self.path("stop"))
+        except (OSError, self.failed):
+            return False
+        finally:
+            self.looks_at = time.monotonic() + LOOK_FAR_EVERY_S
+
+    def told_as(self, error):
+        """Without its Java nobody can write there, however long it tries."""
+        code = errno.EIO if isinstance(error, self.refused) else errno.ENOENT
+        return OSError(code, str(error).split("\n\tat ")[0])
 
 
 def run(command, folder):
@@ -103,7 +205,7 @@ def run(command, folder):
         except subprocess.TimeoutExpired:
             if os.getppid() != driver or asked_to_end.is_set():
                 state, lost = "failed", True
-            elif look(folder):
+            elif folder.look():
                 state = "stopped"
     # What it left running would work on after its outcome is told.
     try:
@@ -131,22 +233,12 @@ def end_of(path):
         return ""
 
 
-def look(folder):
-    """Tells that the application works, and whether it is to end. A folder that is away for now says nothing."""
-    try:
-        with open(os.path.join(folder, "alive"), "a", encoding="utf-8"):
-            os.utime(os.path.join(folder, "alive"))
-    except OSError:
-        pass
-    return os.path.exists(os.path.join(folder, "stop"))
-
-
 def told(folder, outcome):
     """The application is not run again for want of a disk for a moment."""
     deadline = time.monotonic() + OUTCOME_WITHIN_S
     while True:
         try:
-            put_if_absent(folder, "outcome.json", outcome)
+            folder.put_if_absent("outcome.json", outcome)
             return True
         except OSError as error:
             say(f"The outcome cannot be written: {error}")

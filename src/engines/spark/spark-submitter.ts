@@ -3,11 +3,10 @@
  * (`kubernetes-submitter.ts`). Either promises that of all the drivers that were ever submitted for a step at most one
  * at a time runs the application (spec section 2, "External jobs: exactly one").
  */
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { JsonObject } from '../../schemas/json.ts';
 import type { EngineContext } from '../dataset.ts';
-import type { StagingFolder } from '../staging.ts';
+import type { JobFolder } from '../job-folder.ts';
+import { hadoopUri } from '../s3/s3-job-folder.ts';
 
 /** The property that holds, as JSON, what the application works on (spec section 3, "Data to and from engines"). */
 export const CONTEXT_PROPERTY = 'spark.pipeline.context';
@@ -17,7 +16,7 @@ export interface SparkStep {
   /** What their names start with; a number from 1 on follows, the generation. */
   prefix: string;
   /** The folder in staging of the job of that name: the same one in every attempt. */
-  folderOf: (jobName: string) => Promise<StagingFolder>;
+  folderOf: (jobName: string) => Promise<JobFolder>;
 }
 
 export interface SparkJob extends SparkStep {
@@ -40,8 +39,10 @@ export interface SparkJob extends SparkStep {
 export interface FinishedSparkJob {
   jobName: string;
   url: string;
-  /** What it left; the folder is not there when it left nothing. */
-  output: StagingFolder;
+  /** Its own; what it left lies in `output/` there, which is not there when it left nothing. */
+  folder: JobFolder;
+  /** URI of that output, ends with `/`. */
+  output: string;
 }
 
 export interface SparkSubmitter {
@@ -58,7 +59,11 @@ export interface SparkSubmitter {
 }
 
 /** Spark's writers want to make the folder that they write to, so it lies below the job's own, and is not made here. */
-export function outputFolder(jobFolder: StagingFolder): StagingFolder {
-  const path = join(jobFolder.path, 'output/');
-  return { path, uri: pathToFileURL(path).href };
+export function outputUri(jobFolder: JobFolder): string {
+  return `${jobFolder.uri}output/`;
+}
+
+/** The same as Spark finds it. */
+export function outputForSpark(jobFolder: JobFolder): string {
+  return hadoopUri(outputUri(jobFolder));
 }

@@ -17,7 +17,7 @@ const answer = z.object({
 });
 
 export interface DriverRequest {
-  /** Of the launcher, and what it is given. */
+  /** Of the launcher: a path that the workers have, or a URI that they can copy it from; and what it is given. */
   script: string;
   args: readonly string[];
   /** Python files that the application imports, separated by commas, where the driver runs. */
@@ -48,14 +48,16 @@ export class StandaloneMaster {
 
   /** One more driver; the master does not know one submission from another. Answers what it calls it. */
   async create({ script, args, pythonFiles, properties }: DriverRequest, signal: AbortSignal): Promise<string> {
+    const remote = script.includes('://');
     const { submissionId, message = '' } = await this.#call('POST', 'create', signal, {
       action: 'CreateSubmissionRequest',
       clientSparkVersion: CLIENT_VERSION,
-      appResource: '',
+      appResource: remote ? script : '',
       // Through SparkSubmit, which tutorials name here, a Python application would run in the driver alone (`local[*]`):
       // it does not see the master that the server adds to the properties.
       mainClass: 'org.apache.spark.deploy.PythonRunner',
-      appArgs: [script, pythonFiles, ...args],
+      // A worker copies the resource for its driver, and puts the copy's path in the place of that word.
+      appArgs: [remote ? '{{USER_JAR}}' : script, pythonFiles, ...args],
       environmentVariables: { SPARK_ENV_LOADED: '1' },
       sparkProperties: properties,
     });

@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../errors.ts';
 import type { EngineContext } from '../dataset.ts';
 import { poll, type Polling } from '../poll.ts';
-import type { StagingFolder } from '../staging.ts';
+import type { JobFolder } from '../job-folder.ts';
 import { endOfLog } from './end-of-log.ts';
 import { JobNotes, type Outcome } from './job-notes.ts';
 import { sparkProperties } from './spark-properties.ts';
 import {
   type FinishedSparkJob,
-  outputFolder,
+  outputForSpark,
+  outputUri,
   type SparkJob,
   type SparkStep,
   type SparkSubmitter,
@@ -30,7 +31,7 @@ const GENERATION_LIMIT = 1_000;
 
 interface Generation {
   jobName: string;
-  folder: StagingFolder;
+  folder: JobFolder;
   notes: JobNotes;
 }
 
@@ -43,7 +44,6 @@ export class StandaloneSubmitter implements SparkSubmitter {
 
   async run(job: SparkJob, context: EngineContext): Promise<FinishedSparkJob> {
     const { jobName, folder, notes } = await this.#standing(job);
-    const output = outputFolder(folder);
     const watched = new StandaloneJob(this.#master, notes, {
       jobName,
       submit: () => this.#submit(job, { jobName, folder, notes }, context),
@@ -51,7 +51,7 @@ export class StandaloneSubmitter implements SparkSubmitter {
       context,
     });
     const { state, log } = await poll(() => watched.look(), context, POLLING);
-    if (state === 'done') return { jobName, url: watched.url, output };
+    if (state === 'done') return { jobName, url: watched.url, folder, output: outputUri(folder) };
     throw new EngineError('JobFailedError', `The Spark job ${jobName} ${SAID[state]}${endOfLog(log)}`);
   }
 
@@ -85,7 +85,7 @@ export class StandaloneSubmitter implements SparkSubmitter {
     for (let generation = 1; generation <= GENERATION_LIMIT; generation += 1) {
       const jobName = `${step.prefix}${generation}`;
       const folder = await step.folderOf(jobName);
-      const notes = new JobNotes(folder.path);
+      const notes = new JobNotes(folder);
       const verdict = await notes.verdict();
       if (verdict?.state !== 'failed') return { jobName, folder, notes };
     }
@@ -94,11 +94,11 @@ export class StandaloneSubmitter implements SparkSubmitter {
 
   async #submit(job: SparkJob, { jobName, folder, notes }: Generation, context: EngineContext): Promise<string> {
     const { signal, log } = context;
-    const pipeline = await job.contextOf(outputFolder(folder).uri);
+    const pipeline = await job.contextOf(outputForSpark(folder));
     const properties = sparkProperties(jobName, job.conf, pipeline);
     const script = await notes.placeLauncher();
     const application = await applicationOf(job, notes);
-    const args = [folder.path, jobName, application, ...job.args];
+    const args = [folder.located(''), jobName, application, ...job.args];
     const pythonFiles = properties['spark.submit.pyFiles'] ?? '';
     const id = await this.#master.create({ script, args, pythonFiles, properties }, signal);
     log('info', `Submitted to Spark: ${jobName} as ${id}`);

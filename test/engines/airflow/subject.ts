@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AirflowServer } from '../../support/airflow-server.ts';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
+import type { S3Gateway } from '../../support/s3-gateway.ts';
 import type { Service } from '../../support/service.ts';
 
 /** Short, so that each run outlives some. */
@@ -12,6 +13,8 @@ export interface Subject {
   airflow: AirflowServer;
   proxy: KillingProxy;
   service: Service;
+  /** A real S3 service, which Airflow's workers reach with keys of their own. */
+  s3: S3Gateway;
 }
 
 /** What the service is told of Airflow: that it is where the proxy is. */

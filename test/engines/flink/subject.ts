@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { jobPrefix } from '../../../src/engines/job-name.ts';
 import type { FlinkCluster } from '../../support/flink-cluster.ts';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
+import type { S3Gateway } from '../../support/s3-gateway.ts';
 import type { Service } from '../../support/service.ts';
 
 /** The whole service, a real Flink, and before each of Flink's two addresses a proxy that does what a test wants. */
@@ -11,6 +12,10 @@ export interface Subject {
   gateway: KillingProxy;
   jobManager: KillingProxy;
   service: Service;
+  /** Of the service, while its staging is on a disk. */
+  environment: Record<string, string>;
+  /** A real S3 service, which the cluster reaches with keys of its own. */
+  s3: S3Gateway;
 }
 
 export interface StartedRun {

@@ -1,11 +1,14 @@
 /** The same definition in the embedded engine and on the cluster: rows, schema, partitions, report. */
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { HttpFixture } from '../../support/http-fixture.ts';
 import { type Engine, judgeOf, QUICK_RETRIES, sources, type Subject } from './subject.ts';
 
 const SQL = `SELECT s.id, s.day, s.seen_at, s.species, s.speed, s.night, s.note, p."family", p.wingspan, p.eggs,
-    f.long, f.price, f.ratio, f.departs, f.raw, count(*) OVER () AS all_rows, \${factor} * s.id AS scaled
+    f.long, f.price, f.ratio, f.departs, f.raw, r.fare, r.label, c.city, e.wingspan AS wingspan_then, count(*) OVER () AS all_rows, \${factor} * s.id AS scaled
   FROM strikes s LEFT JOIN species p ON p.name = s.species LEFT JOIN flights f ON f.flight = s.id
+  LEFT JOIN fares r ON r.id = s.id LEFT JOIN cities c ON c.code = s.id LEFT JOIN earlier e ON e.name = s.species
   WHERE s.day >= \${since}`;
 
 /** Of every type, some of which fail. */
@@ -28,9 +31,18 @@ const CHECKS = [
   { source: 'flights', type: 'freshness', column: 'departs', max_age: '3650d' },
   { source: 'flights', type: 'schema', columns: { long: 'bigint', price: 'double', departs: 'timestamptz' } },
   { source: 'strikes', type: 'referential', column: 'species', references: 'species.name' },
+  { source: 'fares', type: 'range', column: 'fare', max: 10 },
+  { source: 'fares', type: 'freshness', column: 'sold', max_age: '1d', severity: 'INFO' },
+  { source: 'cities', type: 'accepted_values', column: 'city', values: ['Graz'] },
+  { source: 'earlier', type: 'not_null', columns: ['wingspan'] },
   { type: 'custom_sql', sql: 'SELECT id, note FROM strikes WHERE id >= ${factor} / 5 AND id < 4' },
 ];
 
+const EARLIER = 'lab.earlier';
+const CITIES = [
+  { code: 2, city: 'Graz' },
+  { code: 4, city: 'Linz' },
+];
 const ENGINES: readonly Engine[] = ['duckdb', 'spark'];
 
 export function bothWaysSuite(subject: () => Subject): void {
@@ -41,13 +53,22 @@ export function bothWaysSuite(subject: () => Subject): void {
 
     beforeAll(async () => {
       const { service } = subject();
+      await using api = await HttpFixture.start(() => CITIES);
+      writeFares(join(service.folder, 'fares.db'));
+      await loadEarlier(subject());
+      // What only the service can reach it reads itself, both ways.
+      const others = {
+        fares: { type: 'jdbc', connection: `sqlite:${join(service.folder, 'fares.db')}`, table: 'fares' },
+        cities: { type: 'api', url: `${api.url}/cities`, columns: { code: 'BIGINT', city: 'VARCHAR' } },
+        earlier: { type: 'iceberg', table: EARLIER },
+      };
       for (const engine of ENGINES) {
         const pipeline = await service.register({
           name: `both-${engine}`,
           version: '1',
           parameters: { since: { type: 'date', default: '1990-01-09' }, factor: 10 },
           definition: {
-            sources: sources(service.folder),
+            sources: { ...sources(service.folder), ...others },
             quality_checks: { min_score: 0, checks: CHECKS },
             transformations: [{ name: 'joined', engine: 'sql', sql: SQL }],
             sinks: {
@@ -108,6 +129,28 @@ export function bothWaysSuite(subject: () => Subject): void {
       );
     });
   });
+}
+
+/** Rows of a database, one of which fails a check. */
+function writeFares(path: string): void {
+  const database = new DatabaseSync(path);
+  database.exec(`CREATE TABLE fares (id INTEGER, fare REAL, label TEXT, sold DATE);
+    INSERT INTO fares VALUES (2, 9.5, 'half', '1990-01-01'), (3, 11.25, NULL, '1990-02-01'), (7, NULL, 'none', NULL)`);
+  database.close();
+}
+
+/** A table, from a file. */
+async function loadEarlier({ service }: Subject): Promise<void> {
+  const pipeline = await service.register({
+    name: 'earlier',
+    version: '1',
+    definition: {
+      sources: { species: sources(service.folder)['species'] },
+      sinks: { table: { type: 'iceberg', from: 'species', table: EARLIER } },
+    },
+  });
+  const { workflowId } = await service.execute(pipeline);
+  expect(await service.ended(workflowId, 120_000)).toMatchObject({ status: 'COMPLETED' });
 }
 
 /** A report without what depends on when it was made. */

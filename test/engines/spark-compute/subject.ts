@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
+import type { S3Gateway } from '../../support/s3-gateway.ts';
 import type { Service } from '../../support/service.ts';
 import type { SparkStandalone } from '../../support/spark-standalone.ts';
 import { Judge } from '../judge.ts';
@@ -11,6 +12,10 @@ export interface Subject {
   spark: SparkStandalone;
   proxy: KillingProxy;
   service: Service;
+  /** Of the service, while its staging is on a disk. */
+  environment: Record<string, string>;
+  /** A real S3 service, which the cluster reaches with keys of its own. */
+  s3: S3Gateway;
 }
 
 export type Engine = 'duckdb' | 'spark';

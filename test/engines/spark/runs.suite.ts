@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { SMALL_JOB } from '../../support/spark-standalone.ts';
 import { DOUBLED, lives, numbersIn, processesIn, sparkStep, startRun, type Subject, wordsIn } from './subject.ts';
 
 /** Where the birds of the example were struck. */
@@ -38,6 +39,34 @@ export function runsSuite(subject: () => Subject): void {
       const { workflowId } = await service.execute(await service.register(document));
       const { status, result } = await service.ended(workflowId, 150_000);
       expect({ status, result }).toMatchObject({ status: 'COMPLETED', result: { rowsProcessed: STATES } });
+    });
+
+    test('when it is a source, has its rows checked, transformed and loaded like any others', async () => {
+      const { service } = subject();
+      const sink = join(service.folder, 'from-source.csv');
+      const journal = join(service.folder, 'source.journal');
+      const application = join(import.meta.dirname, 'applications/count_up.py');
+      const pipeline = await service.register({
+        name: 'spark-source',
+        version: '1',
+        definition: {
+          partitioning: { column: 'day', size: 'day' },
+          sources: { counted: { type: 'spark', application, args: [journal, '3'], conf: SMALL_JOB } },
+          quality_checks: { checks: [{ source: 'counted', type: 'row_count', min: 3, max: 3 }] },
+          transformations: [{ name: 'doubled', engine: 'sql', sql: 'select n * 2 as n, day from counted order by n' }],
+          sinks: { file: { type: 'file', from: 'doubled', path: sink, format: 'csv' } },
+        },
+      });
+      const interval = { start: '2001-01-01T00:00:00Z', end: '2001-01-02T00:00:00Z' };
+      const run = await service.execute(pipeline, { interval });
+      expect(await service.ended(run.workflowId, 150_000), service.log()).toMatchObject({ status: 'COMPLETED' });
+      expect(await readFile(sink, 'utf8')).toBe('n,day\n2,2001-01-01\n4,2001-01-01\n6,2001-01-01\n');
+      expect(await wordsIn(journal)).toEqual(['begin', 'end']);
+      expect(await sparkStep(subject(), run.executionId, 'extract:counted')).toMatchObject({
+        status: 'COMPLETED',
+        attempts: 1,
+        externalUrl: expect.stringContaining('driver-') as string,
+      });
     });
 
     test('when the application fails once, runs it a second time under the next name', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KillingProxy } from '../../support/killing-proxy.ts';
+import type { S3Gateway } from '../../support/s3-gateway.ts';
 import type { Service } from '../../support/service.ts';
 import { SMALL_JOB, type SparkStandalone } from '../../support/spark-standalone.ts';
 
@@ -10,6 +11,10 @@ export interface Subject {
   spark: SparkStandalone;
   proxy: KillingProxy;
   service: Service;
+  /** Of the service, while its staging is on a disk. */
+  environment: Record<string, string>;
+  /** A real S3 service, which the cluster reaches with keys of its own. */
+  s3: S3Gateway;
 }
 
 export const NUMBERS = [1, 2, 3];
@@ -27,7 +32,7 @@ export interface StartedRun {
 export interface SparkRun {
   /** Of test/engines/spark/applications, or a path. */
   application: string;
-  seconds?: number;
+  seconds?: number | string;
   fate?: 'fail' | 'fail-once' | 'leave-nothing';
   conf?: Record<string, string>;
   maxAttempts?: number;
@@ -76,9 +81,13 @@ export interface ShownStep {
 }
 
 /** The application's step as `GET …/steps` shows it. */
-export async function sparkStep({ service }: Subject, executionId: string): Promise<ShownStep> {
+export async function sparkStep(
+  { service }: Subject,
+  executionId: string,
+  wanted = 'transform:job',
+): Promise<ShownStep> {
   const { body } = await service.call('GET', `/v1/pipelines/executions/${executionId}/steps`);
-  const step = (body['data'] as ShownStep[]).find((one) => one.step === 'transform:job');
+  const step = (body['data'] as ShownStep[]).find((one) => one.step === wanted);
   if (step === undefined) throw new Error(`no such step: ${JSON.stringify(body)}`);
   return step;
 }

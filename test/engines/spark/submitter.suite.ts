@@ -1,9 +1,9 @@
 /** The submitter alone, on a real master: what no proxy and no SIGKILL of a service reaches. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engines/dataset.ts';
+import { LocalJobFolder } from '../../../src/engines/local-job-folder.ts';
 import type { SparkJob } from '../../../src/engines/spark/spark-submitter.ts';
 import { StandaloneMaster } from '../../../src/engines/spark/standalone-master.ts';
 import { StandaloneSubmitter } from '../../../src/engines/spark/standalone-submitter.ts';
@@ -89,7 +89,7 @@ function anyJob({ service }: Subject, seconds = 0): { job: SparkJob; journal: st
     folderOf: async (name) => {
       const path = join(folder, name, '/');
       await mkdir(path, { recursive: true });
-      return { path, uri: pathToFileURL(path).href };
+      return new LocalJobFolder(path);
     },
     contextOf: (output) => Promise.resolve({ output }),
     started: () => Promise.resolve(),

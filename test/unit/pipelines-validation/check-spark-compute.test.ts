@@ -15,14 +15,15 @@ describe('compute: spark', () => {
     ['a CSV file with a dialect', { ...FILE, options: { delimiter: ';', header: false, quote: "'", nullstr: 'NA' } }],
     ['a Parquet file', { type: 'file', path: 'a.parquet', format: 'parquet' }],
     ['a Spark application', { type: 'spark', application: 'a.py' }],
+    ['a database', { type: 'jdbc', connection: 'sqlite:a.db', table: 't' }],
+    ['a table', { type: 'iceberg', table: 'n.t' }],
+    ['an API', { type: 'api', url: 'https://example.com/' }],
+    ['a file on S3', { ...FILE, path: 's3://b/a.csv' }],
   ])('when the source is %s, takes it', (_what, source) => {
     expect(faultsOf(source)).toEqual([]);
   });
 
   test.each([
-    ['a database', { type: 'jdbc', connection: 'sqlite:a.db', table: 't' }, 'definition.sources.a.type: '],
-    ['a table', { type: 'iceberg', table: 'n.t' }, 'definition.sources.a.type: '],
-    ['a file on S3', { ...FILE, path: 's3://b/a.csv' }, 'definition.sources.a.path: '],
     ['a CSV file with lines to skip', { ...FILE, options: { skip: 2 } }, 'definition.sources.a.options: '],
     ['a CSV file with types', { ...FILE, options: { types: { a: 'int' } } }, 'definition.sources.a.options: '],
     ['a file with an option of no format', { ...FILE, options: { colour: 'red' } }, 'definition.sources.a.options: '],

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engines/dataset.ts';
+import { LocalJobFolder } from '../../../src/engines/local-job-folder.ts';
 import { KubernetesCluster } from '../../../src/engines/spark/kubernetes-cluster.ts';
 import { KubernetesSubmitter } from '../../../src/engines/spark/kubernetes-submitter.ts';
 import type { SparkJob } from '../../../src/engines/spark/spark-submitter.ts';
@@ -40,7 +41,7 @@ function job(changes: Partial<SparkJob> = {}): SparkJob {
     folderOf: async (name) => {
       const path = join(folder, name, '/');
       await mkdir(path, { recursive: true });
-      return { path, uri: pathToFileURL(path).href };
+      return new LocalJobFolder(path);
     },
     contextOf: (output) => Promise.resolve({ step: 'transform:daily', output }),
     started: (url) => Promise.resolve(void links.push(url)),
@@ -65,7 +66,7 @@ describe('a SparkApplication on a stand-in API server', () => {
     standIn.operatorSays(FIRST, 'COMPLETED');
     const { jobName, output, url } = await running;
     expect(jobName).toBe(FIRST);
-    expect(output.path).toBe(join(folder, FIRST, 'output/'));
+    expect(output).toBe(pathToFileURL(join(folder, FIRST, 'output/')).href);
     expect(url).toBe(
       `${standIn.url}/apis/sparkoperator.k8s.io/v1beta2/namespaces/${NAMESPACE}/sparkapplications/${FIRST}`,
     );
@@ -79,7 +80,7 @@ describe('a SparkApplication on a stand-in API server', () => {
       sparkConf: {
         'spark.app.name': FIRST,
         'spark.kubernetes.container.image': 'apache/spark-py:4.1.4',
-        'spark.pipeline.context': JSON.stringify({ step: 'transform:daily', output: output.uri }),
+        'spark.pipeline.context': JSON.stringify({ step: 'transform:daily', output }),
       },
     });
   });

@@ -1,7 +1,6 @@
 """What the quality checks ask: one row for each query, and of those that found failing rows some examples."""
 
 import json
-import os
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -21,6 +20,7 @@ from pyspark.sql.types import (
 
 from compute_session import open_inputs
 from fault import Fault, message_for_user
+from text_file import write_text
 
 # What DuckDB writes as it is, in bytes told as text.
 PLAIN = {chr(code) for code in range(32, 127)} - set("\\'\"")
@@ -37,9 +37,8 @@ def run(spark, work, output):
         answer = answers[query["after"]]
         if answer.get(query["counted"], 0) > 0:
             examples[query["id"]] = ask(spark, work, query)
-    os.makedirs(output)
-    with open(os.path.join(output, "answers.json"), "w", encoding="utf-8") as file:
-        json.dump({"answers": answers, "examples": examples}, file, allow_nan=False)
+    text = json.dumps({"answers": answers, "examples": examples}, allow_nan=False)
+    write_text(spark, f"{output}/answers.json", text)
 
 
 def ask(spark, work, query):

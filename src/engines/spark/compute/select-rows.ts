@@ -1,4 +1,5 @@
 import type { ParameterValue } from '../../../schemas/parameters.ts';
+import type { S3Access } from '../../s3/s3-access.ts';
 import type { Dataset } from '../../dataset.ts';
 import { inputFiles } from './input-files.ts';
 import type { ComputeWork } from './spark-compute.ts';
@@ -9,6 +10,7 @@ export async function selectWork(
   sql: string,
   parameters: Readonly<Record<string, ParameterValue>>,
   inputs: Readonly<Record<string, Dataset>>,
+  s3: S3Access | undefined,
 ): Promise<ComputeWork> {
-  return { program: 'select_rows', ...sparkQuery(sql, parameters), inputs: await inputFiles(inputs) };
+  return { program: 'select_rows', ...sparkQuery(sql, parameters), inputs: await inputFiles(inputs, s3) };
 }

@@ -1,13 +1,13 @@
 /** Quality checks evaluated by Spark: the plans, the judgement and the report are those of `quality/`, the SQL is Spark's. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as z from 'zod';
+import { EngineError } from '../../../errors.ts';
 import type { ParameterValue } from '../../../schemas/parameters.ts';
 import type { Dataset, EngineContext } from '../../dataset.ts';
 import { type Answer, answersOf, blamedField, sharedQueries } from '../../quality/answer-checks.ts';
 import type { CheckDialect } from '../../quality/check-dialect.ts';
 import { checkFault, type CheckPlan } from '../../quality/check-plan.ts';
 import { type CheckAnswers, type CheckingEngine, MAX_EXAMPLES } from '../../quality/run-checks.ts';
+import type { S3Access } from '../../s3/s3-access.ts';
 import { inputFiles } from './input-files.ts';
 import type { ComputeStep, ComputeWork, SparkCompute } from './spark-compute.ts';
 import { sparkQuery } from './spark-sql.ts';
@@ -40,7 +40,7 @@ const written = z.object({ answers: z.record(z.string(), row), examples: z.recor
 export function checksOnSpark(
   compute: SparkCompute,
   step: ComputeStep,
-  inputs: Readonly<Record<string, Dataset>>,
+  { inputs, s3 }: { inputs: Readonly<Record<string, Dataset>>; s3: S3Access | undefined },
   context: EngineContext,
 ): CheckingEngine & { url: () => string | undefined } {
   let shown: string | undefined;
@@ -48,9 +48,10 @@ export function checksOnSpark(
     dialect: SPARK_DIALECT,
     url: () => shown,
     async answer(plans) {
-      const { outputFolder, url } = await compute.run(step, () => checksWork(plans, inputs), context);
+      const { folder, url } = await compute.run(step, () => checksWork(plans, inputs, s3), context);
       shown = url;
-      const text = await readFile(join(outputFolder, 'answers.json'), 'utf8');
+      const text = await folder.read('output/answers.json');
+      if (text === undefined) throw new EngineError('JobFailedError', 'the Spark job ended well and left no answers');
       return answersFrom(plans, written.parse(JSON.parse(text)));
     },
   };
@@ -59,6 +60,7 @@ export function checksOnSpark(
 async function checksWork(
   plans: readonly CheckPlan[],
   inputs: Readonly<Record<string, Dataset>>,
+  s3: S3Access | undefined,
 ): Promise<ComputeWork> {
   const queries: { id: string; sql: string; path: string }[] = [];
   const examples: { id: string; sql: string; path: string; after: string; counted: string }[] = [];
@@ -83,7 +85,7 @@ async function checksWork(
     string,
     ParameterValue['value']
   >;
-  return { program: 'answer_checks', inputs: await inputFiles(inputs), parameters, queries, examples };
+  return { program: 'answer_checks', inputs: await inputFiles(inputs, s3), parameters, queries, examples };
 }
 
 function pathOf(plan: CheckPlan): string {

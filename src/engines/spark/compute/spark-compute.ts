@@ -2,13 +2,12 @@
  * The work of a step as a Spark job of ours (`run_step.py` and the modules beside it), for pipelines with `compute: spark`.
  * What a job is to do is written down once, in staging: an attempt that adopts the job reads there what it does.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { EngineError } from '../../../errors.ts';
 import type { JsonObject } from '../../../schemas/json.ts';
 import type { EngineContext } from '../../dataset.ts';
-import type { StagingFolder } from '../../staging.ts';
+import type { JobFolder } from '../../job-folder.ts';
 import type { SparkStep, SparkSubmitter } from '../spark-submitter.ts';
 import { placeWork, readWork } from './work-folder.ts';
 
@@ -19,7 +18,7 @@ export interface ComputeStep {
   /** What the names of the jobs start with that do the step's n-th piece of work, from 1; nearly all have one piece. */
   prefixOf: (piece: number) => string;
   /** A folder of the step in staging, the same one in every attempt. */
-  folderOf: (name: string) => Promise<StagingFolder>;
+  folderOf: (name: string) => Promise<JobFolder>;
   started: (url: string) => Promise<void>;
 }
 
@@ -29,8 +28,10 @@ export type ComputeWork = JsonObject & { program: string };
 export interface ComputedWork<Work extends ComputeWork> {
   /** Of the job, which another attempt may have submitted. */
   work: Work;
-  /** Absolute, ends with `/`. */
-  outputFolder: string;
+  /** Of the job; its output lies in `output/` there. */
+  folder: JobFolder;
+  /** URI of that output, ends with `/`. */
+  output: string;
   url: string;
 }
 
@@ -61,25 +62,29 @@ export class SparkCompute {
   ): Promise<ComputedWork<Work>> {
     const { executionId, step: name, started } = step;
     const folder = await workFolder(step, piece);
-    const work = ((await readWork(folder.path)) ?? (await placeWork(folder.path, await describe()))) as Work;
-    const { output, url } = await this.#submitter.run(
+    const work = ((await readWork(folder)) ?? (await placeWork(folder, await describe()))) as Work;
+    const {
+      folder: job,
+      output,
+      url,
+    } = await this.#submitter.run(
       {
         ...jobsOf(step, piece),
         application: join(import.meta.dirname, 'run_step.py'),
-        args: [folder.path],
+        args: [folder.located('')],
         conf: this.#conf,
         contextOf: (outputUri) => Promise.resolve({ executionId, step: name, output: outputUri }),
         started,
       },
       context,
     );
-    await throwFault(output.path);
-    return { work, outputFolder: output.path, url };
+    await throwFault(job);
+    return { work, folder: job, output, url };
   }
 
   /** Ends whatever the step has left working. Doing it again, or when there is nothing, is harmless. */
   async stop(step: ComputeStep, context: EngineContext): Promise<void> {
-    for (let piece = 1; (await readWork((await workFolder(step, piece)).path)) !== undefined; piece += 1) {
+    for (let piece = 1; (await readWork(await workFolder(step, piece))) !== undefined; piece += 1) {
       await this.#submitter.stop(jobsOf(step, piece), context);
     }
   }
@@ -89,15 +94,12 @@ function jobsOf({ prefixOf, folderOf }: ComputeStep, piece: number): SparkStep {
   return { prefix: prefixOf(piece), folderOf };
 }
 
-function workFolder({ folderOf }: ComputeStep, piece: number): Promise<StagingFolder> {
+function workFolder({ folderOf }: ComputeStep, piece: number): Promise<JobFolder> {
   return folderOf(`work-${piece}`);
 }
 
-async function throwFault(outputFolder: string): Promise<void> {
-  const text = await readFile(join(outputFolder, 'fault.json'), 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  });
+async function throwFault(job: JobFolder): Promise<void> {
+  const text = await job.read('output/fault.json');
   if (text === undefined) return;
   const { type, message } = fault.parse(JSON.parse(text));
   throw new EngineError(type, message);

@@ -1,4 +1,7 @@
-"""Doubles the numbers that it is handed, on the cluster. `double_numbers.py JOURNAL SECONDS`: a line when it begins, one at its end."""
+"""Doubles the numbers that it is handed, on the cluster. `double_numbers.py JOURNAL SECONDS`: a line when it begins, one at its end.
+
+Instead of SECONDS a path: it waits until there is that file.
+"""
 
 import json
 import os
@@ -19,7 +22,11 @@ def note(word):
 note("begin")
 spark = SparkSession.builder.getOrCreate()
 context = json.loads(spark.conf.get("spark.pipeline.context"))
-time.sleep(float(seconds))
+if seconds.startswith("/"):
+    while not os.path.exists(seconds):
+        time.sleep(0.2)
+else:
+    time.sleep(float(seconds))
 numbers = spark.read.parquet(context["inputs"]["numbers"])
 numbers.selectExpr("n * 2 AS n").coalesce(1).write.parquet(context["output"])
 print("master", spark.sparkContext.master)

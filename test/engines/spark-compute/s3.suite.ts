@@ -1,0 +1,58 @@
+/** Staging and tables on S3, which the cluster reaches by its own configuration. */
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { KillPoint } from '../../support/killing-proxy.ts';
+import { Judge } from '../judge.ts';
+import { QUICK_RETRIES, sources, type Subject } from './subject.ts';
+
+const isSubmission: KillPoint['isIt'] = ({ path }) => path === '/v1/submissions/create';
+const TABLE = 'lab.on_s3';
+
+export function s3Suite(subject: () => Subject): void {
+  describe('a run with compute: spark and staging on S3', () => {
+    beforeAll(async () => {
+      const { service, s3, environment } = subject();
+      await service.stop();
+      const places = { STAGING_URI: 's3://lake/staging', ICEBERG_WAREHOUSE: 's3://lake/warehouse' };
+      await service.start({ ...environment, ...s3.environment, ...places });
+    }, 120_000);
+
+    test('when the service is killed around submissions, checks, transforms and loads once', async () => {
+      const { service, proxy, spark, s3 } = subject();
+      const before = (await spark.drivers()).length;
+      const pipeline = await service.register({
+        name: 'on-s3',
+        version: '1',
+        definition: {
+          sources: { flights: sources(service.folder)['flights'] },
+          quality_checks: { checks: [{ source: 'flights', type: 'unique', columns: ['flight'] }] },
+          transformations: [{ name: 'kept', engine: 'sql', sql: 'SELECT * FROM flights' }],
+          sinks: { table: { type: 'iceberg', from: 'kept', table: TABLE, partition_by: ['species'] } },
+          orchestration: { compute: 'spark', retry: QUICK_RETRIES },
+        },
+      });
+      const killed = proxy.killAt({ moment: 'answer', isIt: isSubmission }, () => service.kill('everything'));
+      const { workflowId, executionId } = await service.execute(pipeline);
+      await killed;
+      const again = proxy.killAt({ moment: 'later', isIt: isSubmission, laterMs: 3_000 }, () =>
+        service.kill('everything'),
+      );
+      await service.start();
+      await again;
+      await service.start();
+      const ended = await service.ended(workflowId, 500_000);
+      expect(ended, service.log()).toMatchObject({ status: 'COMPLETED' });
+      const lake = join(service.dataDir, 'iceberg');
+      const place = { catalogFile: join(lake, 'catalog.db'), warehouse: join(lake, 'warehouse'), s3: s3.pyiceberg };
+      const judge = new Judge(place);
+      const history = await judge.history(TABLE);
+      expect(history.map(({ summary }) => summary['pipeline.load-id'])).toEqual([`${executionId}/table`]);
+      const expected = join(service.folder, 'flights.parquet');
+      expect(await judge.rows('pyiceberg', { table: TABLE, expected })).toMatchObject({ difference: null, rows: 4 });
+      // One that came second has found its name taken.
+      const states = (await spark.drivers()).slice(before).map(({ state }) => state);
+      expect(new Set(states)).toEqual(new Set(['FINISHED']));
+      await expect.poll(() => s3.keys('staging/'), { timeout: 20_000 }).toEqual([]);
+    }, 900_000);
+  });
+}
