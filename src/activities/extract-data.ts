@@ -20,7 +20,7 @@ import type { SecretResolver } from './secrets.ts';
 import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
 import { outputOnSpark } from './spark-output.ts';
 import type { StepWork } from './step-activity.ts';
-import { intervalOf, produced, sourceOf } from './step-parts.ts';
+import { intervalOf, isOfPartition, produced, sourceOf } from './step-parts.ts';
 
 export interface SourceDependencies {
   duckdb: DuckDbEngine;
@@ -41,7 +41,8 @@ export function createExtractData(dependencies: ExtractDependencies) {
 }
 
 async function extract(dependencies: ExtractDependencies, step: StepWork): Promise<StepResult> {
-  return extractSource(dependencies, step, await rowsToRead(dependencies, step, sourceOf(step)));
+  const range = isOfPartition(step) ? undefined : await rowsToRead(dependencies, step, sourceOf(step));
+  return extractSource(dependencies, step, range);
 }
 
 /** @param range of an incremental source; undefined: all its rows, or those of the interval */
@@ -71,7 +72,7 @@ async function extractOnSpark(
   compute: SparkCompute,
 ): Promise<StepResult> {
   const source = sourceOf(step);
-  await rowsToRead(dependencies, step, source);
+  if (!isOfPartition(step)) await rowsToRead(dependencies, step, source);
   if (source.type !== 'file') {
     throw new EngineError('UnsupportedError', `compute: spark reads no sources of type ${source.type}`);
   }

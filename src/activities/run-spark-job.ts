@@ -3,13 +3,14 @@ import { datasetAt } from '../engines/duckdb/dataset-at.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { jobPrefix } from '../engines/job-name.ts';
 import { type FileRoots, resolveReadableFiles } from '../engines/sources/file-roots.ts';
+import { rowsOfInterval } from '../engines/sources/rows-of-interval.ts';
 import type { SparkStep, SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import { EngineError } from '../errors.ts';
 import type { SparkSource } from '../schemas/definition.ts';
 import { pipelineContext } from './pipeline-context.ts';
 import { remoteStepActivity } from './remote-step.ts';
 import type { StepDependencies, StepWork } from './step-activity.ts';
-import { produced, sourceOf, transformationOf } from './step-parts.ts';
+import { intervalOf, produced, sourceOf, transformationOf } from './step-parts.ts';
 
 export interface SparkDependencies extends StepDependencies {
   /** Undefined while neither SPARK_REST_URL nor SPARK_K8S_NAMESPACE is set. */
@@ -35,7 +36,10 @@ export function createRunSparkJob({ spark, duckdb, roots, ...dependencies }: Spa
         context,
       );
       const left = await datasetAt(duckdb, output.path, context.signal);
-      return { externalUrl: url, ...(left && produced(left)) };
+      const interval = isSource(step) ? intervalOf(step) : undefined;
+      if (left === undefined || interval === undefined) return { externalUrl: url, ...(left && produced(left)) };
+      const within = await rowsOfInterval(duckdb, left, interval, step.newOutputFolder, context.signal);
+      return { externalUrl: url, ...produced(within) };
     },
 
     async stop(step) {
@@ -44,8 +48,12 @@ export function createRunSparkJob({ spark, duckdb, roots, ...dependencies }: Spa
   });
 }
 
+function isSource({ input }: StepWork): boolean {
+  return input.step.startsWith('extract:');
+}
+
 function applicationOf(step: StepWork): Pick<SparkSource, 'application' | 'args' | 'conf'> {
-  if (!step.input.step.startsWith('extract:')) return transformationOf(step, 'spark');
+  if (!isSource(step)) return transformationOf(step, 'spark');
   const source = sourceOf(step);
   if (source.type === 'spark') return source;
   throw new EngineError('ValidationError', `the source ${step.name} is of type ${source.type}, not spark`);

@@ -116,7 +116,7 @@ export class Backfills {
     backfillId: string,
     submittedAt: Date,
   ): Promise<BackfillRow> {
-    const { concurrency, order, reprocess, onFailure } = body;
+    const { concurrency, order, reprocess, onFailure, parameters } = body;
     return this.#store.transaction(async ({ backfills, audit }) => {
       const row = await backfills.insert({
         backfillId,
@@ -133,6 +133,7 @@ export class Backfills {
         order,
         reprocess,
         onFailure,
+        parameters,
         partitions: partitions.length,
         requestId: actor.requestId,
         submittedBy: actor.user,

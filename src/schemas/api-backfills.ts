@@ -1,7 +1,7 @@
 /** Backfills as the API takes and answers them (spec section 4). */
 import * as z from 'zod';
 import { answeredInstant, count, pageOf } from './api-answers.ts';
-import { pageQuery } from './api-requests.ts';
+import { pageQuery, parametersGiven } from './api-requests.ts';
 
 const PARTITION_STATES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'SKIPPED', 'CANCELLED'] as const;
 const SIZES = ['hour', 'day', 'week', 'month'] as const;
@@ -23,6 +23,7 @@ export const backfillBody = z
       .default('none')
       .meta({ description: 'none: only partitions never done; failed: those and failed ones; completed: all.' }),
     onFailure: z.enum(['continue', 'stop']).default('continue'),
+    parameters: parametersGiven.meta({ description: 'For each partition; those left out have their defaults.' }),
     dryRun: z.boolean().default(false),
   })
   .meta({ id: 'BackfillRequest' });
@@ -76,6 +77,7 @@ export const backfillAnswer = z
     order: z.enum(['ascending', 'descending']),
     reprocess: z.enum(['none', 'failed', 'completed']),
     onFailure: z.enum(['continue', 'stop']),
+    parameters: parametersGiven,
     round: count.meta({ description: '1, and one more with each retry.' }),
     submittedAt: answeredInstant,
     submittedBy: z.string(),
@@ -92,6 +94,10 @@ const partition = z
     state: z.enum(PARTITION_STATES),
     reason: z.string().optional(),
     attempts: count,
+    executionId: z
+      .string()
+      .optional()
+      .meta({ description: 'Its last run, of a pipeline whose steps work in other systems.' }),
     rows: count.optional(),
     bytes: count.optional(),
     error: z.object({ type: z.string(), message: z.string() }).optional(),

@@ -79,9 +79,12 @@ export const auditQuery = z.strictObject({
 
 export const pipelineBody = pipelineDocument.meta({ id: 'PipelineDocument' });
 
+/** Values of the pipeline's parameters, by name. */
+export const parametersGiven = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), scalar).default({});
+
 export const executeBody = z
   .strictObject({
-    parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), scalar).default({}),
+    parameters: parametersGiven,
     interval: z
       .strictObject({ start: instant, end: instant })
       .refine(({ start, end }) => Date.parse(start) < Date.parse(end), {

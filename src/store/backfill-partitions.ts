@@ -149,6 +149,22 @@ export function backfillPartitionRepository(database: Database) {
       return row?.state === 'COMPLETED' && row.round === partition.round ? { rows: row.rows ?? 0 } : 'over';
     },
 
+    /** Its run is about to be started; false when the partition is not to be processed (any more). Doing it again is harmless. */
+    async beginRun(partition: PartitionAt, executionId: string): Promise<boolean> {
+      const again = sql`${backfillPartitions.executionId} is not distinct from ${executionId}`;
+      const begun = await database
+        .update(backfillPartitions)
+        .set({
+          state: 'RUNNING',
+          executionId,
+          attempts: sql`${backfillPartitions.attempts} + case when ${again} then 0 else 1 end`,
+          startedAt: sql`coalesce(${backfillPartitions.startedAt}, clock_timestamp())`,
+        })
+        .where(open(partition))
+        .returning({ position: backfillPartitions.position });
+      return begun.length > 0;
+    },
+
     /** True for the one call that completed it. */
     async complete(partition: PartitionAt, { rows, bytes }: { rows: number; bytes: number }): Promise<boolean> {
       return end(partition, 'COMPLETED', { rows, bytes });

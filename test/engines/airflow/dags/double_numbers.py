@@ -1,4 +1,7 @@
-"""Doubles the numbers that it is handed, after `conf.seconds`; a line in `conf.journal` says that it worked."""
+"""
+Doubles the numbers that it is handed, after `conf.seconds`; a line in `conf.journal` says that it worked. Where
+`conf.broken` names a file that is there, it fails.
+"""
 
 import time
 from datetime import timedelta
@@ -19,6 +22,8 @@ def double_numbers():
         with open(conf["journal"], "a") as journal:
             journal.write(f"{get_current_context()['run_id']}\n")
         time.sleep(conf.get("seconds", 0))
+        if "broken" in conf and Path(conf["broken"]).exists():
+            raise ValueError("broken")
         table = pq.read_table(unquote(urlparse(pipeline["inputs"]["numbers"]).path))
         table = table.set_column(0, "n", pc.multiply(table["n"], 2))
         output = unquote(urlparse(pipeline["output"]).path)
