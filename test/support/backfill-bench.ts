@@ -64,6 +64,7 @@ export interface BackfillBench extends AsyncDisposable {
 export async function backfillBench(
   { address, namespace }: TestTemporal,
   activities: Partial<PipelineActivities>,
+  calls: Call[] = [],
 ): Promise<BackfillBench> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const [store, connection, workflowBundle] = await Promise.all([
@@ -81,7 +82,6 @@ export async function backfillBench(
     tags: [],
     actor: ACTOR.user,
   });
-  const calls: Call[] = [];
   const recorder = createBackfillRecorder({ store, metrics });
   const runRecorder = createRunRecorder({
     store,
