@@ -1,7 +1,7 @@
 /** Backfills as the API takes and answers them (spec section 4). */
 import * as z from 'zod';
 import { answeredInstant, count, pageOf } from './api-answers.ts';
-import { pageQuery, parametersGiven } from './api-requests.ts';
+import { pageQuery, parametersGiven, queryInteger } from './api-requests.ts';
 
 const PARTITION_STATES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'SKIPPED', 'CANCELLED'] as const;
 const SIZES = ['hour', 'day', 'week', 'month'] as const;
@@ -27,6 +27,12 @@ export const backfillBody = z
     dryRun: z.boolean().default(false),
   })
   .meta({ id: 'BackfillRequest' });
+
+/** As many cells as a terminal has room for: many partitions share one. */
+const MAX_CELLS = 5000;
+export const backfillQuery = z.strictObject({
+  cells: queryInteger(0, MAX_CELLS, 0).meta({ description: 'Answer a grid of at most so many cells; 0: none.' }),
+});
 
 export const partitionsQuery = pageQuery.extend({ state: z.enum(PARTITION_STATES).optional() });
 
@@ -79,6 +85,13 @@ export const backfillAnswer = z
     onFailure: z.enum(['continue', 'stop']),
     parameters: parametersGiven,
     round: count.meta({ description: '1, and one more with each retry.' }),
+    grid: z
+      .array(z.enum(PARTITION_STATES))
+      .optional()
+      .meta({
+        description:
+          'When cells were asked for: neighbouring partitions share one, which shows the first of FAILED, RUNNING, PENDING, CANCELLED, COMPLETED, SKIPPED that one of them is.',
+      }),
     submittedAt: answeredInstant,
     submittedBy: z.string(),
     startedAt: answeredInstant.optional(),
@@ -112,6 +125,7 @@ export const backfillTold = z
   .meta({ id: 'BackfillTold' });
 
 export type BackfillBody = z.output<typeof backfillBody>;
+export type BackfillQuery = z.output<typeof backfillQuery>;
 export type PartitionsQuery = z.output<typeof partitionsQuery>;
 export type StartedBackfill = z.output<typeof startedBackfill>;
 export type BackfillPreview = z.output<typeof backfillPreview>;

@@ -24,7 +24,7 @@ export const pathId = z
   .regex(/^[^\u0000-\u001f\u007f]{1,255}$/, 'expected 1 to 255 characters, none of them a control character');
 
 /** A whole number as it stands in a query. */
-function queryInteger(minimum: number, maximum: number, otherwise: number) {
+export function queryInteger(minimum: number, maximum: number, otherwise: number) {
   return z
     .string()
     .regex(/^\d{1,9}$/, `expected a whole number from ${minimum} to ${maximum}`)

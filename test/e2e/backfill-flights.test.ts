@@ -1,14 +1,13 @@
 /** Half a year of real flights, one partition a day, against one load of the whole; nothing stands in. */
 import { copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readTable, tableState } from '../../scripts/read-table.ts';
 import { backfillEnded, partitionsOf, startBackfill, tellBackfill } from '../support/backfills.ts';
 import { Service } from '../support/service.ts';
 
-const FLIGHTS = fileURLToPath(import.meta.resolve('vega-datasets/data/flights-3m.parquet'));
+const FLIGHTS = join(import.meta.dirname, '../../node_modules/vega-datasets/data/flights-3m.parquet');
 const DAYS = 181;
 const BROKEN = ['2001-02-11', '2001-05-30'];
 const range = { start: '2001-01-01', end: '2001-07-01' };
@@ -41,6 +40,7 @@ beforeAll(async () => {
   const folder = join(service.folder, 'days');
   await mkdir(folder);
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  await connection.run('SET threads = 1'); // One file a day.
   await connection.run(`COPY (SELECT *, strftime(date, '%Y-%m-%d') AS day FROM '${FLIGHTS}')
     TO '${folder}' (FORMAT parquet, PARTITION_BY (day), OVERWRITE_OR_IGNORE)`);
   connection.closeSync();

@@ -18,6 +18,7 @@ import { type BackfillAnswer, backfillBody, type PartitionAnswer } from '../../s
 import { openStore, type Store } from '../../src/store/store.ts';
 import type { RunRow } from '../../src/store/runs.ts';
 import { bundleWorkflows } from '../../src/temporal/workers.ts';
+import type { PartitionInput } from '../../src/workflows/backfill-messages.ts';
 import { dayOf } from './backfills.ts';
 import { type Call, standInActivities } from './pipeline-workflow.ts';
 import type { TestTemporal } from './temporal.ts';
@@ -42,6 +43,8 @@ const DOCUMENT = {
   },
 };
 
+const QUEUES = ['extract', 'quality', 'transform', 'load', 'backfill', 'notify', 'control'];
+
 export interface BackfillBench extends AsyncDisposable {
   client: Client;
   store: Store;
@@ -49,8 +52,8 @@ export interface BackfillBench extends AsyncDisposable {
   /** What the stand-ins were called with, by whichever backfill. */
   calls: Call[];
   backfills: Backfills;
-  /** Of so many days. */
-  start(days: number, body?: object, backfillId?: string): Promise<string>;
+  /** Of so many days of the pipeline `remote`, unless another one is named. */
+  start(days: number, body?: object, backfillId?: string, pipeline?: string): Promise<string>;
   get(backfillId: string): Promise<BackfillAnswer>;
   partitions(backfillId: string): Promise<PartitionAnswer[]>;
   runs(backfillId: string): Promise<RunRow[]>;
@@ -61,10 +64,18 @@ export interface BackfillBench extends AsyncDisposable {
   replay(backfillId: string): Promise<void>;
 }
 
+export interface BenchOptions {
+  /** Activities at a time, of each queue. */
+  slots?: number;
+  /** What `process_partition` does, for the pipeline `embedded`. */
+  partition?: (input: PartitionInput) => Promise<unknown>;
+}
+
 export async function backfillBench(
   { address, namespace }: TestTemporal,
   activities: Partial<PipelineActivities>,
   calls: Call[] = [],
+  { slots = 100, partition = () => Promise.resolve() }: BenchOptions = {},
 ): Promise<BackfillBench> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const [store, connection, workflowBundle] = await Promise.all([
@@ -74,15 +85,20 @@ export async function backfillBench(
   ]);
   const client = new Client({ connection, namespace });
   const metrics = createMetrics();
-  const { pipelineId } = await store.pipelines.create({
-    tenant: ACTOR.tenant,
-    name: DOCUMENT.name,
-    version: DOCUMENT.version,
-    document: DOCUMENT,
-    tags: [],
-    actor: ACTOR.user,
-  });
+  const { transformations: _none, ...embedded } = DOCUMENT.definition;
+  const sinks = { out: { ...embedded.sinks.out, from: 'days' } };
+  for (const document of [DOCUMENT, { ...DOCUMENT, name: 'embedded', definition: { ...embedded, sinks } }]) {
+    const { name, version } = document;
+    await store.pipelines.create({ tenant: ACTOR.tenant, name, version, document, tags: [], actor: ACTOR.user });
+  }
   const recorder = createBackfillRecorder({ store, metrics });
+  const processPartition = async (input: PartitionInput) => {
+    calls.push({ activity: 'process_partition', input: input as unknown as Call['input'] });
+    await store.partitions.begin(input);
+    await partition(input);
+    await store.partitions.complete(input, { rows: 10, bytes: 100 });
+    return { rows: 10 };
+  };
   const runRecorder = createRunRecorder({
     store,
     metrics,
@@ -99,8 +115,14 @@ export async function backfillBench(
       workflowBundle,
       activities: { ...recorder, ...runRecorder },
     }),
-    ...['backfill', 'notify', 'control'].map((taskQueue) =>
-      Worker.create({ ...common, taskQueue, activities: doing, maxHeartbeatThrottleInterval: '100ms' }),
+    ...QUEUES.map((taskQueue) =>
+      Worker.create({
+        ...common,
+        taskQueue,
+        activities: { ...doing, process_partition: processPartition },
+        maxHeartbeatThrottleInterval: '100ms',
+        maxConcurrentActivityTaskExecutions: slots,
+      }),
     ),
   ]);
   const running = workers.map((worker) => worker.run());
@@ -118,9 +140,9 @@ export async function backfillBench(
     recorder,
     calls,
     backfills,
-    async start(days, body = {}, backfillId = randomUUID()) {
+    async start(days, body = {}, backfillId = randomUUID(), pipeline = 'remote') {
       const asked = backfillBody.parse({ start: dayOf(0), end: dayOf(days), reprocess: 'completed', ...body });
-      await backfills.start(ACTOR, pipelineId, asked, backfillId);
+      await backfills.start(ACTOR, pipeline, asked, backfillId);
       return backfillId;
     },
     get: (backfillId) => backfills.get(ACTOR, backfillId),
