@@ -1,12 +1,15 @@
 /**
- * `npm run histories`: runs `DataPipelineWorkflow` through what may happen to it, with stand-ins for its activities, and
+ * `npm run histories`: runs the workflows through what may happen to them, with stand-ins for its activities, and
  * keeps the histories that the replay tests replay. To be run when a behaviour is added, never to make a failing replay
  * pass: a recorded history stands for runs that are at work somewhere.
  */
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { PipelineActivities } from '../src/activities/pipeline-activities.ts';
 import { loadConfig } from '../src/config.ts';
 import { createLogger } from '../src/logger.ts';
 import { startDevServer } from '../src/temporal/dev-server.ts';
@@ -18,9 +21,12 @@ import {
   type PipelineRunInput,
   resumeSignal,
 } from '../src/workflows/messages.ts';
+import { type BackfillBench, backfillBench } from '../test/support/backfill-bench.ts';
 import {
+  type Call,
   runInput,
   type RunUnderTest,
+  standInActivities,
   StandInStore,
   type WorkflowBench,
   workflowBench,
@@ -112,11 +118,78 @@ const STORIES: Record<string, () => Story> = {
   },
 };
 
+/** Of a backfill whose partitions are runs, and of one of those: what happened, and the workflows to keep, by file. */
+const BACKFILLS: Record<string, (bench: BackfillBench) => Promise<{ backfillId: string; run?: string }>> = {
+  'runs-completed': async (bench) => {
+    const backfillId = await bench.start(3, { concurrency: 2 });
+    await bench.ended(backfillId);
+    return { backfillId };
+  },
+  'runs-below-threshold-retried': async (bench) => {
+    const backfillId = await bench.start(2, {}, 'doubtful');
+    await bench.ended(backfillId);
+    await bench.tell(backfillId, 'retry');
+    await bench.ended(backfillId);
+    return { backfillId, run: 'run-of-partition-below-threshold' };
+  },
+  'runs-cancelled': async (bench) => {
+    const backfillId = await bench.start(3, { concurrency: 2 }, 'endless');
+    while (bench.calls.filter(({ activity }) => activity === 'trigger_airflow_dag').length < 2) await sleep(20);
+    await bench.tell(backfillId, 'cancel');
+    await bench.ended(backfillId);
+    return { backfillId, run: 'run-of-partition-cancelled' };
+  },
+};
+
+/** Stand-ins that do what the ids of their backfills say. */
+function doingAsNamed(calls: Call[]): Partial<PipelineActivities> {
+  const otherwise = standInActivities(calls);
+  return {
+    validate_quality: (input) =>
+      /^doubtful-1-/.test(input.executionId)
+        ? Promise.resolve({ score: 0, needsApproval: true })
+        : otherwise.validate_quality(input),
+    async trigger_airflow_dag(input) {
+      if (input.stop === true) return {};
+      const answer = await otherwise.trigger_airflow_dag(input);
+      return input.executionId.startsWith('endless') ? untilCancelled() : answer;
+    },
+  };
+}
+
+async function untilCancelled(): Promise<never> {
+  const { cancelled, heartbeat } = Context.current();
+  const beats = setInterval(() => {
+    heartbeat();
+  }, 50);
+  try {
+    return await cancelled;
+  } finally {
+    clearInterval(beats);
+  }
+}
+
 /** Stack traces and identities say where a history was recorded, which replays the same without them. */
 function withoutTraces(history: string): string {
   const traces = new Set(['stackTrace', 'identity']);
   const keep = (key: string, value: unknown) => (traces.has(key) ? undefined : value);
   return `${JSON.stringify(JSON.parse(history), keep, 1)}\n`;
+}
+
+const fileOf = (name: string) => fileURLToPath(new URL(`${name}.json`, FOLDER));
+
+async function isKept(name: string): Promise<boolean> {
+  const kept = await access(fileOf(name)).then(
+    () => true,
+    () => false,
+  );
+  if (kept) console.log(`kept      ${name}`);
+  return kept;
+}
+
+async function keep(name: string, history: Awaited<ReturnType<RunUnderTest['handle']['fetchHistory']>>): Promise<void> {
+  await writeFile(fileOf(name), withoutTraces(historyToJSON(history)));
+  console.log(`recorded  ${name} (${history.events?.length ?? 0} events)`);
 }
 
 const { cacheDir } = loadConfig({ XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] });
@@ -132,23 +205,27 @@ const server = await startDevServer({
 await mkdir(FOLDER, { recursive: true });
 try {
   for (const [name, story] of Object.entries(STORIES)) {
-    const file = fileURLToPath(new URL(`${name}.json`, FOLDER));
-    const kept = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (kept) {
-      console.log(`kept      ${name}`);
-      continue;
-    }
+    if (await isKept(name)) continue;
     const { options = { activities: {} }, input = runInput(), happens } = story();
     await using bench = await workflowBench({ address: server.address, namespace: NAMESPACE }, options);
     const run = await bench.start(input);
     await happens?.(run, bench, input);
     await run.result().catch(() => undefined);
-    const history = await run.handle.fetchHistory();
-    await writeFile(file, withoutTraces(historyToJSON(history)));
-    console.log(`recorded  ${name} (${history.events?.length ?? 0} events)`);
+    await keep(name, await run.handle.fetchHistory());
+  }
+  for (const [name, happens] of Object.entries(BACKFILLS)) {
+    if (await isKept(`backfill-${name}`)) continue;
+    const calls: Call[] = [];
+    await using bench = await backfillBench(
+      { address: server.address, namespace: NAMESPACE },
+      doingAsNamed(calls),
+      calls,
+    );
+    const { backfillId, run } = await happens(bench);
+    await keep(`backfill-${name}`, await bench.client.workflow.getHandle(`backfill-${backfillId}`).fetchHistory());
+    const first = (await bench.runs(backfillId)).find(({ executionId }) => executionId.endsWith('-1-0'));
+    if (run === undefined || first === undefined) continue;
+    await keep(run, await bench.client.workflow.getHandle(first.workflowId).fetchHistory());
   }
 } finally {
   await server.stop();

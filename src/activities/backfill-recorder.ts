@@ -8,12 +8,24 @@ import { outcomeKey, type NewPartition } from '../store/backfill-partitions.ts';
 import type { BackfillRow } from '../store/backfills.ts';
 import type { StoredError } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import type { BackfillResult, PartitionPage } from '../workflows/backfill-messages.ts';
+import type {
+  BackfillResult,
+  PartitionInput,
+  PartitionPage,
+  PartitionRun,
+  PartitionRunEnd,
+} from '../workflows/backfill-messages.ts';
+import type { RunPlan, StepResult } from '../workflows/messages.ts';
+import { beginPartitionRun } from './begin-partition-run.ts';
 
 export interface BackfillRecorder {
   /** Puts the next portion of the range's partitions into the store; true when all are there. */
   plan_partitions(of: { backfillId: string }): Promise<boolean>;
   next_partitions(of: { backfillId: string; limit: number; exclude: number[] }): Promise<PartitionPage>;
+  /** Puts the run of a partition into the store, for its workflow to be started; null when nobody wants it any more. */
+  begin_partition_run(of: PartitionInput & { plan: RunPlan }): Promise<PartitionRun | null>;
+  /** Completes the partition if its run did, else answers by what that failed; null while the run is open. */
+  end_partition_run(of: PartitionInput & { executionId: string }): Promise<PartitionRunEnd | null>;
   fail_partition(of: { backfillId: string; position: number; round: number; error: StoredError }): Promise<void>;
   /** Null when partitions are left to be processed. */
   close_backfill(of: {
@@ -80,6 +92,19 @@ export function createBackfillRecorder({ store, metrics }: { store: Store; metri
       return { control, round, partitions };
     },
 
+    begin_partition_run: (partition) => beginPartitionRun({ store, metrics }, partition),
+
+    async end_partition_run({ executionId, ...partition }) {
+      const { status, result, reason, error } = await store.runs.get(executionId);
+      if (status === 'RUNNING') return null;
+      if (status !== 'COMPLETED') {
+        return { completed: false, error: error ?? { type: 'RunEnded', message: reason ?? status } };
+      }
+      const { rows, bytes } = loadedBy(Object.values(result?.outputs ?? {}));
+      await store.partitions.complete(partition, { rows, bytes });
+      return { completed: true };
+    },
+
     async fail_partition({ error, ...at }) {
       await store.partitions.fail(at, error);
     },
@@ -102,4 +127,9 @@ export function createBackfillRecorder({ store, metrics }: { store: Store; metri
       return { status, ...(reason !== null && { reason }), counts, rows, round };
     },
   };
+}
+
+function loadedBy(loads: readonly StepResult[]): { rows: number; bytes: number } {
+  const total = (of: 'rows' | 'bytes') => loads.reduce((sum, load) => sum + (load[of] ?? 0), 0);
+  return { rows: total('rows'), bytes: total('bytes') };
 }

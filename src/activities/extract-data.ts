@@ -21,7 +21,7 @@ import type { SecretResolver } from './secrets.ts';
 import { computedActivity, type ComputeDependencies } from './spark-compute-step.ts';
 import { outputOnSpark } from './spark-output.ts';
 import type { StepWork } from './step-activity.ts';
-import { intervalOf, produced, sourceOf } from './step-parts.ts';
+import { intervalOf, isOfPartition, produced, sourceOf } from './step-parts.ts';
 
 export interface SourceDependencies {
   duckdb: DuckDbEngine;
@@ -42,7 +42,8 @@ export function createExtractData(dependencies: ExtractDependencies) {
 }
 
 async function extract(dependencies: ExtractDependencies, step: StepWork): Promise<StepResult> {
-  return extractSource(dependencies, step, await rowsToRead(dependencies, step, sourceOf(step)));
+  const range = isOfPartition(step) ? undefined : await rowsToRead(dependencies, step, sourceOf(step));
+  return extractSource(dependencies, step, range);
 }
 
 /** @param range of an incremental source; undefined: all its rows, or those of the interval */
@@ -74,7 +75,7 @@ async function extractOnSpark(
   const source = sourceOf(step);
   // Whatever only the service may reach, or has the secrets for, it reads itself; Spark goes on from staging.
   if (source.type !== 'file' || isS3Uri(source.path)) return extract(dependencies, step);
-  await rowsToRead(dependencies, step, source);
+  if (!isOfPartition(step)) await rowsToRead(dependencies, step, source);
   const { duckdb, roots } = dependencies;
   const interval = intervalOf(step);
   const extraction = { source, roots, ...(interval && { interval }) };

@@ -15,6 +15,7 @@ type RunFacts = Pick<
   | 'requestId'
   | 'rootExecutionId'
   | 'retryOf'
+  | 'trigger'
   | 'engine'
   | 'intervalStart'
   | 'intervalEnd'

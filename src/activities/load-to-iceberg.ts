@@ -6,7 +6,7 @@ import { sparkLoadWriter } from '../engines/spark/compute/write-load.ts';
 import { loading, type LoadDependencies } from './load-activity.ts';
 import { computedActivity, type ComputeDependencies, computeStepOf } from './spark-compute-step.ts';
 import type { StepWork } from './step-activity.ts';
-import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
+import { inputOf, intervalToReplace, loadNameOf, sinkOf } from './step-parts.ts';
 
 export interface IcebergDependencies extends ComputeDependencies, LoadDependencies {
   duckdb: DuckDbEngine;
@@ -37,17 +37,12 @@ export function createLoadToIceberg(dependencies: IcebergDependencies) {
   });
 }
 
-/**
- * In the embedded engine.
- *
- * @param interval of which the rows are replaced, whatever the sink's mode
- */
+/** In the embedded engine. */
 export function loadIcebergSink(
   { catalog, duckdb }: Pick<IcebergDependencies, 'catalog' | 'duckdb'>,
   step: StepWork,
-  interval?: Interval,
 ): Promise<IcebergLoadResult> {
-  return loadToIceberg({ ...requestOf(step), interval }, { catalog, duckdb }, step.context);
+  return loadToIceberg(requestOf(step), { catalog, duckdb }, step.context);
 }
 
 function requestOf(step: StepWork): IcebergLoadRequest {
@@ -60,5 +55,6 @@ function requestOf(step: StepWork): IcebergLoadRequest {
     partitionBy: sink.partition_by,
     schemaEvolution: sink.schema_evolution,
     input: inputOf(step, sink),
+    interval: intervalToReplace(step),
   };
 }

@@ -4,7 +4,7 @@ import { loadToPostgres, type PostgresLoaded } from '../engines/sinks/postgres-s
 import { loadActivity, type LoadDependencies } from './load-activity.ts';
 import type { SecretResolver } from './secrets.ts';
 import type { StepWork } from './step-activity.ts';
-import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
+import { inputOf, intervalToReplace, loadNameOf, sinkOf } from './step-parts.ts';
 
 export interface PostgresDependencies extends LoadDependencies {
   duckdb: DuckDbEngine;
@@ -15,11 +15,9 @@ export function createLoadToPostgres(dependencies: PostgresDependencies) {
   return loadActivity(dependencies, (step) => loadPostgresSink(dependencies, step));
 }
 
-/** @param interval of which the rows are replaced, whatever the sink's mode */
 export async function loadPostgresSink(
   { duckdb, secrets }: Pick<PostgresDependencies, 'duckdb' | 'secrets'>,
   step: StepWork,
-  interval?: Interval,
 ): Promise<PostgresLoaded> {
   const sink = sinkOf(step, 'postgres');
   const request = {
@@ -29,7 +27,7 @@ export async function loadPostgresSink(
     mode: sink.mode,
     mergeKeys: sink.merge_keys ?? [],
     loadName: loadNameOf(step),
-    interval,
+    interval: intervalToReplace(step),
   };
   return loadToPostgres(duckdb, request, step.context);
 }

@@ -9,10 +9,11 @@ import type { Dataset, EngineContext } from '../engines/dataset.ts';
 import { runChecks } from '../engines/quality/run-checks.ts';
 import type { StagingFolder } from '../engines/staging.ts';
 import { resolveDefinition } from '../pipelines/resolve-definition.ts';
-import { intervalTimes, partitionParameters } from '../schemas/partition-parameters.ts';
+import { partitionParameters, rootOfPartition } from '../schemas/partition-parameters.ts';
 import type { Sink } from '../schemas/definition.ts';
 import { inOrder } from '../schemas/transformation-order.ts';
 import type { BackfillRow } from '../store/backfills.ts';
+import { BACKFILL_TRIGGER } from '../store/runs.ts';
 import type { PartitionInput, PartitionResult } from '../workflows/backfill-messages.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import { extractSource, type SourceDependencies } from './extract-data.ts';
@@ -21,7 +22,6 @@ import { loadIcebergSink } from './load-to-iceberg.ts';
 import { loadPostgresSink } from './load-to-postgres.ts';
 import { transformBySql } from './run-sql.ts';
 import { heartbeating, type StepDependencies, type StepWork, stepWork } from './step-activity.ts';
-import { type Interval, intervalOf } from './step-parts.ts';
 import { loadFileSink } from './write-file.ts';
 
 type PartitionDependencies = Pick<StepDependencies, 'store' | 'staging' | 'metrics' | 'logger'> & SourceDependencies;
@@ -152,13 +152,8 @@ function load(
   type: Sink['type'],
   step: StepWork,
 ): Promise<{ rows: number; bytes: number }> {
-  const interval: Interval | undefined = intervalOf(step);
-  if (interval === undefined)
-    throw ApplicationFailure.nonRetryable('The pipeline has no partitioning', 'ValidationError');
-  if (type === 'iceberg') return loadIcebergSink(dependencies, step, interval);
-  return type === 'postgres'
-    ? loadPostgresSink(dependencies, step, interval)
-    : loadFileSink(dependencies, step, interval);
+  if (type === 'iceberg') return loadIcebergSink(dependencies, step);
+  return type === 'postgres' ? loadPostgresSink(dependencies, step) : loadFileSink(dependencies, step);
 }
 
 async function partitionRun(
@@ -170,6 +165,7 @@ async function partitionRun(
   const { document: raw } = await store.pipelines.revision(pipelineId, backfill.revision);
   const name = `${backfillId}-${partition.position}`;
   const parameters = partitionParameters(raw, {
+    parameters: backfill.parameters,
     runId: name,
     submittedAt: backfill.submittedAt,
     interval: partition,
@@ -178,7 +174,6 @@ async function partitionRun(
   if ('faults' in parameters) throw ApplicationFailure.nonRetryable('The parameters are not valid', 'ValidationError');
   // Each attempt its own: one that was thought lost may still clean up.
   const executionId = `${name}-${randomUUID().slice(0, 8)}`;
-  const { startIso } = intervalTimes(partition, backfill.timezone);
   return {
     row: {
       executionId,
@@ -186,8 +181,9 @@ async function partitionRun(
       pipelineId,
       workflowId,
       requestId,
-      rootExecutionId: `${backfillId}.${partition.round}/${startIso}`,
+      rootExecutionId: rootOfPartition(backfill, partition),
       retryOf: null,
+      trigger: BACKFILL_TRIGGER,
       engine: 'duckdb',
       intervalStart: new Date(partition.startMs),
       intervalEnd: new Date(partition.endMs),

@@ -42,7 +42,8 @@ export interface RecorderDependencies {
   wakeRun: (workflowId: string) => Promise<void>;
 }
 
-const WORKFLOW_TYPE = 'DataPipelineWorkflow';
+/** As metrics name it. */
+export const PIPELINE_WORKFLOW_TYPE = 'DataPipelineWorkflow';
 
 export function createRunRecorder(dependencies: RecorderDependencies): RunRecorder {
   const { store, metrics, loadRun, staging, wakeRun } = dependencies;
@@ -93,7 +94,7 @@ export function createRunRecorder(dependencies: RecorderDependencies): RunRecord
         watermarks,
       });
       if (closed.first) {
-        const labels = { workflow_type: WORKFLOW_TYPE };
+        const labels = { workflow_type: PIPELINE_WORKFLOW_TYPE };
         metrics.workflowDurationSeconds.observe(labels, result.durationMs / 1000);
         if (result.status === 'COMPLETED') metrics.workflowCompleted.inc(labels);
         else if (result.status === 'CANCELLED') metrics.workflowCancelled.inc(labels);

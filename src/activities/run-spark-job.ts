@@ -2,6 +2,7 @@
 import { jobPrefix } from '../engines/job-name.ts';
 import { hadoopUri } from '../engines/s3/s3-job-folder.ts';
 import { type FileRoots, resolveReadableFiles } from '../engines/sources/file-roots.ts';
+import { rowsOfInterval } from '../engines/sources/rows-of-interval.ts';
 import type { SparkStep, SparkSubmitter } from '../engines/spark/spark-submitter.ts';
 import { EngineError } from '../errors.ts';
 import type { SparkSource } from '../schemas/definition.ts';
@@ -9,7 +10,7 @@ import { jobOutput, type OutputReaders } from './job-output.ts';
 import { type PipelineContext, pipelineContext } from './pipeline-context.ts';
 import { remoteStepActivity } from './remote-step.ts';
 import type { StepDependencies, StepWork } from './step-activity.ts';
-import { produced, sourceOf, transformationOf } from './step-parts.ts';
+import { intervalOf, produced, sourceOf, transformationOf } from './step-parts.ts';
 
 export interface SparkDependencies extends StepDependencies, OutputReaders {
   /** Undefined while neither SPARK_REST_URL nor SPARK_K8S_NAMESPACE is set. */
@@ -34,7 +35,10 @@ export function createRunSparkJob({ spark, roots, ...dependencies }: SparkDepend
         context,
       );
       const left = await jobOutput(dependencies, output, context.signal);
-      return { externalUrl: url, ...(left && produced(left)) };
+      const interval = isSource(step) ? intervalOf(step) : undefined;
+      if (left === undefined || interval === undefined) return { externalUrl: url, ...(left && produced(left)) };
+      const within = await rowsOfInterval(dependencies.duckdb, left, interval, step.newOutputFolder, context.signal);
+      return { externalUrl: url, ...produced(within) };
     },
 
     async stop(step) {
@@ -49,8 +53,12 @@ async function contextForSpark(step: StepWork, outputUri: string): Promise<Pipel
   return { ...context, inputs: Object.fromEntries(inputs) as Record<string, string> };
 }
 
+function isSource({ input }: StepWork): boolean {
+  return input.step.startsWith('extract:');
+}
+
 function applicationOf(step: StepWork): Pick<SparkSource, 'application' | 'args' | 'conf'> {
-  if (!step.input.step.startsWith('extract:')) return transformationOf(step, 'spark');
+  if (!isSource(step)) return transformationOf(step, 'spark');
   const source = sourceOf(step);
   if (source.type === 'spark') return source;
   throw new EngineError('ValidationError', `the source ${step.name} is of type ${source.type}, not spark`);

@@ -2,6 +2,7 @@
 import type { Dataset } from '../engines/dataset.ts';
 import { EngineError } from '../errors.ts';
 import type { Sink, Source, Transformation } from '../schemas/definition.ts';
+import { BACKFILL_TRIGGER } from '../store/runs.ts';
 import type { StepResult } from '../workflows/messages.ts';
 import type { StepWork } from './step-activity.ts';
 import { zonedIso } from '../schemas/zoned-clock.ts';
@@ -50,6 +51,22 @@ export function intervalOf({ run }: StepWork): Interval | undefined {
   if (intervalStart === null || intervalEnd === null || partitioning === undefined) return undefined;
   const { column, timezone } = partitioning;
   return { column, startIso: zonedIso(intervalStart, timezone), endIso: zonedIso(intervalEnd, timezone) };
+}
+
+/**
+ * Of which a load replaces the rows, whatever the sink's mode, and which no row of it may be outside of: that of a partition
+ * of a backfill.
+ */
+export function intervalToReplace(step: StepWork): Interval | undefined {
+  if (!isOfPartition(step)) return undefined;
+  const interval = intervalOf(step);
+  if (interval !== undefined) return interval;
+  throw new EngineError('ValidationError', 'definition.partitioning: expected the column of which rows are replaced');
+}
+
+/** Whether the step is done for a partition of a backfill: what it reads is said by the interval alone. */
+export function isOfPartition({ run }: StepWork): boolean {
+  return run.row.trigger === BACKFILL_TRIGGER;
 }
 
 /** Kept across retries of a run, so that its rows are committed once whichever of them commits (spec section 2). */

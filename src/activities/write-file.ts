@@ -6,7 +6,7 @@ import type { S3Access } from '../engines/s3/s3-access.ts';
 import type { FileRoots } from '../engines/sources/file-roots.ts';
 import { loadActivity, type LoadDependencies } from './load-activity.ts';
 import type { StepWork } from './step-activity.ts';
-import { inputOf, type Interval, loadNameOf, sinkOf } from './step-parts.ts';
+import { inputOf, intervalToReplace, loadNameOf, sinkOf } from './step-parts.ts';
 
 export interface FileDependencies extends LoadDependencies {
   duckdb: DuckDbEngine;
@@ -18,14 +18,13 @@ export function createWriteFile(dependencies: FileDependencies) {
   return loadActivity(dependencies, (step) => loadFileSink(dependencies, step));
 }
 
-/** @param interval of which the rows must be */
 export function loadFileSink(
   { duckdb, roots, s3 }: Pick<FileDependencies, 'duckdb' | 'roots' | 's3'>,
   step: StepWork,
-  interval?: Interval,
 ): Promise<WrittenFile> {
   const sink = sinkOf(step, 'file');
   const { path, format } = sink;
+  const interval = intervalToReplace(step);
   const request = { input: inputOf(step, sink), path, format, roots, s3, loadName: loadNameOf(step), interval };
   return writeFileSink(duckdb, request, step.context);
 }

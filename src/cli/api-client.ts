@@ -120,8 +120,9 @@ export class ApiClient {
     return this.#call('POST', path, { body: json(body), idempotencyKey });
   }
 
-  backfillStatus(backfillId: string): Promise<BackfillAnswer> {
-    return this.#call('GET', `/v1/backfills/${encodeURIComponent(backfillId)}`);
+  /** @param cells of the grid to be answered; 0: none */
+  backfillStatus(backfillId: string, cells = 0): Promise<BackfillAnswer> {
+    return this.#call('GET', `/v1/backfills/${encodeURIComponent(backfillId)}?cells=${cells}`);
   }
 
   tellBackfill(backfillId: string, verb: string, idempotencyKey: string): Promise<unknown> {

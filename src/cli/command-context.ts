@@ -9,6 +9,7 @@ import { followRun } from './watch.ts';
 import { ProgressView, type Screen } from './progress-view.ts';
 import { renderStatus } from './render.ts';
 import { renderBackfill } from './render-backfill.ts';
+import { cellsOf, renderGrid } from './render-grid.ts';
 
 export interface ProgramOptions {
   api: ApiClient;
@@ -49,9 +50,10 @@ export class CommandContext {
   async followBackfill(backfillId: string): Promise<void> {
     const view = new ProgressView(this.#screen);
     const onChange = (backfill: BackfillAnswer): void => {
-      if (!this.#asJson) view.draw(renderBackfill(backfill).split('\n'));
+      if (!this.#asJson) view.draw([...renderBackfill(backfill).split('\n'), ...renderGrid(backfill, this.#screen)]);
     };
-    const ended = await followBackfill(this.api, backfillId, onChange);
+    const cells = (): number => (this.#asJson ? 0 : cellsOf(this.#screen));
+    const ended = await followBackfill(this.api, backfillId, onChange, cells);
     view.settle();
     if (this.#asJson) this.show(ended, () => renderBackfill(ended));
     this.setExitCode(
@@ -75,5 +77,5 @@ export class CommandContext {
 }
 
 function isWorkflowId(id: string): boolean {
-  return id.startsWith('pipeline-');
+  return /^(pipeline|backfill)-/.test(id);
 }

@@ -20,7 +20,12 @@ const STATUS_STYLES: Record<string, Style> = {
 const BAR_WIDTH = 30;
 
 export function colored(status: string): string {
-  return styleText(STATUS_STYLES[status] ?? 'white', status);
+  return inStyleOf(status, status);
+}
+
+/** Any text in the colour of a status. */
+export function inStyleOf(status: string, text: string): string {
+  return styleText(STATUS_STYLES[status] ?? 'white', text);
 }
 
 const COLOR = /\u001b\[\d+m/g;

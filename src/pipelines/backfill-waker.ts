@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { BackfillRow } from '../store/backfills.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
+import type { RunPlan } from '../workflows/messages.ts';
 import { BACKFILL_WORKFLOW, backfillChangedSignal, type BackfillInput } from '../workflows/backfill-messages.ts';
 import { definitionOver } from './plan-backfill.ts';
 import { planRun } from './plan-run.ts';
@@ -26,20 +27,20 @@ export function createBackfillWaker(dependencies: {
   const { store, temporal, metrics, heartbeatTimeoutMs } = dependencies;
 
   async function inputOf(backfill: BackfillRow): Promise<BackfillInput> {
-    const { backfillId, requestId, concurrency, onFailure, timezone, submittedAt } = backfill;
+    const { backfillId, requestId, concurrency, onFailure } = backfill;
     const { document: raw } = await store.pipelines.revision(backfill.pipelineId, backfill.revision);
     const range = { startMs: backfill.rangeStart.getTime(), endMs: backfill.rangeEnd.getTime() };
-    const { definition } = definitionOver(raw, range, timezone, submittedAt);
-    const { policies, notifyOn, priorityKey } = planRun(definition, {
-      priority: definition.orchestration.priority,
-      heartbeatTimeoutMs,
-    });
+    const { definition } = definitionOver(raw, range, backfill);
+    const { priority, compute: engine } = definition.orchestration;
+    const plan = { ...planRun(definition, { priority, heartbeatTimeoutMs, engine }), fairnessKey: backfillId };
+    const { policies, notifyOn, priorityKey, fairnessKey } = plan;
     return {
       backfillId,
       requestId,
       concurrency,
       onFailure,
-      plan: { policies, notifyOn, priorityKey, heartbeatTimeoutMs },
+      plan: { policies, notifyOn, priorityKey, fairnessKey, heartbeatTimeoutMs },
+      ...(needsRuns(plan) && { runPlan: ofPartition(plan) }),
     };
   }
 
@@ -61,4 +62,19 @@ export function createBackfillWaker(dependencies: {
       await store.backfills.markStarted(backfill.backfillId, signaledRunId);
     },
   };
+}
+
+/** What `process_partition` does by itself; everything else is done by a run of its own for each partition. */
+const EMBEDDED = new Set(['extract_data', 'run_sql', 'load_to_iceberg', 'load_to_postgres', 'write_file']);
+
+function needsRuns({ extractions, transformations, compute }: RunPlan): boolean {
+  return compute !== undefined || [...extractions, ...transformations].some(({ activity }) => !EMBEDDED.has(activity));
+}
+
+/**
+ * Its backfill limits how many work at a time and tells of the end of all; a queue of its own keeps its steps from taking
+ * the place of those of other runs, and theirs from taking its.
+ */
+function ofPartition(plan: RunPlan): RunPlan {
+  return { ...plan, notifyOn: [], maxRuns: null, unattended: true, taskQueue: 'backfill' };
 }

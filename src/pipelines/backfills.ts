@@ -4,6 +4,7 @@ import type {
   BackfillAnswer,
   BackfillBody,
   BackfillPreview,
+  BackfillQuery,
   PartitionAnswer,
   PartitionsQuery,
   StartedBackfill,
@@ -67,11 +68,16 @@ export class Backfills {
     return { partitions: data.length, toRun: data.length - toSkip, toSkip, data };
   }
 
-  async get(actor: Actor, backfillId: string): Promise<BackfillAnswer> {
+  async get(actor: Actor, backfillId: string, { cells }: BackfillQuery = { cells: 0 }): Promise<BackfillAnswer> {
     const row = await this.#backfill(actor, backfillId);
     const { counts, rows } = await this.#store.partitions.counts(backfillId);
     const ended = row.startedAt === null ? 0 : await this.#store.partitions.endedSince(backfillId, row.startedAt);
-    return backfillView(row, counts, rows, ended);
+    const view = backfillView(row, counts, rows, ended);
+    if (cells === 0) return view;
+    const known = await this.#store.partitions.grid(backfillId, Math.min(cells, row.partitions));
+    // Those that have no row yet are counted like this, too.
+    const unplanned = row.status === 'RUNNING' ? 'PENDING' : 'CANCELLED';
+    return { ...view, grid: known.map((state) => state ?? unplanned) };
   }
 
   /** In the order in which they are begun. */
@@ -116,7 +122,7 @@ export class Backfills {
     backfillId: string,
     submittedAt: Date,
   ): Promise<BackfillRow> {
-    const { concurrency, order, reprocess, onFailure } = body;
+    const { concurrency, order, reprocess, onFailure, parameters } = body;
     return this.#store.transaction(async ({ backfills, audit }) => {
       const row = await backfills.insert({
         backfillId,
@@ -133,6 +139,7 @@ export class Backfills {
         order,
         reprocess,
         onFailure,
+        parameters,
         partitions: partitions.length,
         requestId: actor.requestId,
         submittedBy: actor.user,

@@ -6,6 +6,7 @@ import type { Fault } from '../schemas/fault.ts';
 import { intervalTimes, partitionParameters } from '../schemas/partition-parameters.ts';
 import { firstInstantAt, partitionsOf, type PartitionSize, type TimeRange } from '../schemas/partition-range.ts';
 import { placeholderNames } from '../schemas/placeholders.ts';
+import type { BackfillRow } from '../store/backfills.ts';
 import { resolveDefinition } from './resolve-definition.ts';
 
 export interface BackfillPlan {
@@ -33,8 +34,8 @@ export function planBackfill(raw: unknown, body: BackfillBody, submittedAt: Date
   const range = rangeOf(body, timezone);
   const partitions = listed(range, size, timezone);
   const [first = range] = partitions;
-  const document = definitionOver(raw, first, timezone, submittedAt);
-  const faults = [...engineFaults(document.definition), ...pathFaults(raw, document.definition)];
+  const document = definitionOver(raw, first, { timezone, submittedAt, parameters: body.parameters });
+  const faults = pathFaults(raw, document.definition);
   if (faults.length > 0) throw invalid(faults);
   if (body.order === 'descending') partitions.reverse();
   return { document, range, size, timezone, partitions };
@@ -44,10 +45,9 @@ export function planBackfill(raw: unknown, body: BackfillBody, submittedAt: Date
 export function definitionOver(
   raw: unknown,
   interval: TimeRange,
-  timezone: string,
-  submittedAt: Date,
+  of: Pick<BackfillRow, 'timezone' | 'submittedAt' | 'parameters'>,
 ): PipelineDocument {
-  const bound = partitionParameters(raw, { runId: 'backfill', submittedAt, interval, timezone });
+  const bound = partitionParameters(raw, { ...of, runId: 'backfill', interval });
   if ('faults' in bound) throw invalid(bound.faults);
   return resolveDefinition(raw, bound.values);
 }
@@ -81,20 +81,6 @@ function rangeOf({ start, end }: BackfillBody, timezone: string): TimeRange {
 /** The document was validated when it was registered; its zone may have been left out. */
 function partitioningOf(raw: unknown): { size: PartitionSize; timezone?: string } | undefined {
   return (raw as { definition: { partitioning?: { size: PartitionSize; timezone?: string } } }).definition.partitioning;
-}
-
-/** A partition is one activity here; jobs in other systems need a run of their own each. */
-function engineFaults({ sources, transformations, orchestration: { compute } }: PipelineDefinition): Fault[] {
-  const message = 'is not supported in backfills by this version: expected steps that run embedded';
-  return [
-    ...Object.entries(sources).flatMap(([name, { type }]) =>
-      type === 'spark' ? [{ path: `definition.sources.${name}.type`, message: `${type} ${message}` }] : [],
-    ),
-    ...transformations.flatMap(({ engine }, index) =>
-      engine === 'sql' ? [] : [{ path: `definition.transformations.${index}.engine`, message: `${engine} ${message}` }],
-    ),
-    ...(compute === 'duckdb' ? [] : [{ path: 'definition.orchestration.compute', message: `${compute} ${message}` }]),
-  ];
 }
 
 /** Partitions that wrote to one file would each replace what the others wrote. */

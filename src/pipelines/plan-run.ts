@@ -65,18 +65,6 @@ export function planRun(
   };
 }
 
-/** Steps of a plan in the order in which they are shown. */
-export function plannedSteps(plan: RunPlan): { step: string; activity: string }[] {
-  return [
-    ...plan.extractions,
-    { step: 'quality', activity: 'validate_quality' },
-    { step: 'gate', activity: 'wait_for_approval' },
-    ...plan.transformations,
-    ...plan.loads,
-    { step: 'notify', activity: 'notify_pipeline_completion' },
-  ].map(({ step, activity }) => ({ step, activity }));
-}
-
 /**
  * Two runs that read on from the same watermark would load the same rows twice, so an incremental pipeline runs one at
  * a time, whatever it asks for.

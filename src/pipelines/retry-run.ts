@@ -3,11 +3,11 @@ import type { Staging } from '../engines/staging.ts';
 import { ServiceError } from '../errors.ts';
 import type { RetryBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
-import type { RunRow } from '../store/runs.ts';
+import { plannedSteps } from '../store/planned-steps.ts';
+import { BACKFILL_TRIGGER, type RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { PipelineRunInput, QualityResult, RunPlan, StepResult } from '../workflows/messages.ts';
 import type { Actor } from './actor.ts';
-import { plannedSteps } from './plan-run.ts';
 import { isWhereItWas, refuseOtherRows } from './refuse-other-rows.ts';
 import { reusableSteps } from './reusable-steps.ts';
 import { limitOf, recordRun, type StartDependencies, startedRun, workflowIdOf } from './start-run.ts';
@@ -77,7 +77,8 @@ export async function retryRun(
   return startedRun(row, (await launcher.launch(row)).runId);
 }
 
-async function refuseWhatNeedsNoRetry(store: Store, { status, rootExecutionId }: RunRow): Promise<void> {
+async function refuseWhatNeedsNoRetry(store: Store, { status, trigger, rootExecutionId }: RunRow): Promise<void> {
+  if (trigger === BACKFILL_TRIGGER) throw new ServiceError('CONFLICT', 'The run is of a partition: retry its backfill');
   if (status === 'RUNNING') throw new ServiceError('CONFLICT', 'The run is not closed: wait for its end, or cancel it');
   if (status === 'COMPLETED') throw new ServiceError('CONFLICT', 'The run has completed: execute the pipeline again');
   const completed = await store.runs.completedOfRoot(rootExecutionId);

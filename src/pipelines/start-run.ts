@@ -8,13 +8,14 @@ import type { ExecuteBody } from '../schemas/api-requests.ts';
 import type { StartedRun } from '../schemas/api-run-answers.ts';
 import type { PipelineDefinition } from '../schemas/definition.ts';
 import { bindParameters, type ParameterValue } from '../schemas/parameters.ts';
+import { plannedSteps } from '../store/planned-steps.ts';
 import type { NewRun, RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { PipelineRunInput, RunPlan } from '../workflows/messages.ts';
 import type { Actor } from './actor.ts';
 import { checkSparkCompute } from './check-spark-compute.ts';
 import { SPARK_COMPUTE_NOT_CONFIGURED } from './engine-availability.ts';
-import { plannedSteps, planRun } from './plan-run.ts';
+import { planRun } from './plan-run.ts';
 import { resolveDefinition } from './resolve-definition.ts';
 import type { RunLauncher } from './run-launcher.ts';
 

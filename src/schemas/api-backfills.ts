@@ -1,7 +1,7 @@
 /** Backfills as the API takes and answers them (spec section 4). */
 import * as z from 'zod';
 import { answeredInstant, count, pageOf } from './api-answers.ts';
-import { pageQuery } from './api-requests.ts';
+import { pageQuery, parametersGiven, queryInteger } from './api-requests.ts';
 
 const PARTITION_STATES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'SKIPPED', 'CANCELLED'] as const;
 const SIZES = ['hour', 'day', 'week', 'month'] as const;
@@ -23,9 +23,16 @@ export const backfillBody = z
       .default('none')
       .meta({ description: 'none: only partitions never done; failed: those and failed ones; completed: all.' }),
     onFailure: z.enum(['continue', 'stop']).default('continue'),
+    parameters: parametersGiven.meta({ description: 'For each partition; those left out have their defaults.' }),
     dryRun: z.boolean().default(false),
   })
   .meta({ id: 'BackfillRequest' });
+
+/** As many cells as a terminal has room for: many partitions share one. */
+const MAX_CELLS = 5000;
+export const backfillQuery = z.strictObject({
+  cells: queryInteger(0, MAX_CELLS, 0).meta({ description: 'Answer a grid of at most so many cells; 0: none.' }),
+});
 
 export const partitionsQuery = pageQuery.extend({ state: z.enum(PARTITION_STATES).optional() });
 
@@ -76,7 +83,15 @@ export const backfillAnswer = z
     order: z.enum(['ascending', 'descending']),
     reprocess: z.enum(['none', 'failed', 'completed']),
     onFailure: z.enum(['continue', 'stop']),
+    parameters: parametersGiven,
     round: count.meta({ description: '1, and one more with each retry.' }),
+    grid: z
+      .array(z.enum(PARTITION_STATES))
+      .optional()
+      .meta({
+        description:
+          'When cells were asked for: neighbouring partitions share one, which shows the first of FAILED, RUNNING, PENDING, CANCELLED, COMPLETED, SKIPPED that one of them is.',
+      }),
     submittedAt: answeredInstant,
     submittedBy: z.string(),
     startedAt: answeredInstant.optional(),
@@ -92,6 +107,10 @@ const partition = z
     state: z.enum(PARTITION_STATES),
     reason: z.string().optional(),
     attempts: count,
+    executionId: z
+      .string()
+      .optional()
+      .meta({ description: 'Its last run, of a pipeline whose steps work in other systems.' }),
     rows: count.optional(),
     bytes: count.optional(),
     error: z.object({ type: z.string(), message: z.string() }).optional(),
@@ -106,6 +125,7 @@ export const backfillTold = z
   .meta({ id: 'BackfillTold' });
 
 export type BackfillBody = z.output<typeof backfillBody>;
+export type BackfillQuery = z.output<typeof backfillQuery>;
 export type PartitionsQuery = z.output<typeof partitionsQuery>;
 export type StartedBackfill = z.output<typeof startedBackfill>;
 export type BackfillPreview = z.output<typeof backfillPreview>;

@@ -24,7 +24,7 @@ export const pathId = z
   .regex(/^[^\u0000-\u001f\u007f]{1,255}$/, 'expected 1 to 255 characters, none of them a control character');
 
 /** A whole number as it stands in a query. */
-function queryInteger(minimum: number, maximum: number, otherwise: number) {
+export function queryInteger(minimum: number, maximum: number, otherwise: number) {
   return z
     .string()
     .regex(/^\d{1,9}$/, `expected a whole number from ${minimum} to ${maximum}`)
@@ -79,9 +79,12 @@ export const auditQuery = z.strictObject({
 
 export const pipelineBody = pipelineDocument.meta({ id: 'PipelineDocument' });
 
+/** Values of the pipeline's parameters, by name. */
+export const parametersGiven = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), scalar).default({});
+
 export const executeBody = z
   .strictObject({
-    parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/), scalar).default({}),
+    parameters: parametersGiven,
     interval: z
       .strictObject({ start: instant, end: instant })
       .refine(({ start, end }) => Date.parse(start) < Date.parse(end), {

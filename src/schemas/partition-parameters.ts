@@ -10,20 +10,30 @@ export function intervalTimes({ startMs, endMs }: TimeRange, timezone: string): 
   return { startIso: iso(startMs), endIso: iso(endMs) };
 }
 
-/** Declared parameters have their defaults: a backfill is given none. */
+/** What the loads of a partition are named after: the same whoever tries them in this round. */
+export function rootOfPartition(
+  { backfillId, timezone }: { backfillId: string; timezone: string },
+  partition: TimeRange & { round: number },
+): string {
+  return `${backfillId}.${partition.round}/${intervalTimes(partition, timezone).startIso}`;
+}
+
+/** @param of `parameters`: what the backfill was given of those that the document declares */
 export function partitionParameters(
   raw: unknown,
-  of: { runId: string; submittedAt: Date; interval: TimeRange; timezone: string },
+  of: {
+    parameters: Record<string, string | number | boolean>;
+    runId: string;
+    submittedAt: Date;
+    interval: TimeRange;
+    timezone: string;
+  },
 ): { values: Record<string, ParameterValue> } | { faults: Fault[] } {
   const { startIso, endIso } = intervalTimes(of.interval, of.timezone);
-  return bindParameters(
-    (raw as { parameters?: unknown }).parameters ?? {},
-    {},
-    {
-      run_id: of.runId,
-      scheduled_at: of.submittedAt.toISOString(),
-      interval_start: startIso,
-      interval_end: endIso,
-    },
-  );
+  return bindParameters((raw as { parameters?: unknown }).parameters ?? {}, of.parameters, {
+    run_id: of.runId,
+    scheduled_at: of.submittedAt.toISOString(),
+    interval_start: startIso,
+    interval_end: endIso,
+  });
 }

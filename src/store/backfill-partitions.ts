@@ -22,6 +22,8 @@ export interface PartitionAt {
 }
 
 const NOW = sql`clock_timestamp()`;
+/** Where partitions share a place, what people must see first. */
+const SHOWN_FIRST: PartitionState[] = ['FAILED', 'RUNNING', 'PENDING', 'CANCELLED', 'COMPLETED', 'SKIPPED'];
 /** Nobody has said yet how it ended. */
 const OPEN: PartitionState[] = ['PENDING', 'RUNNING'];
 
@@ -149,6 +151,22 @@ export function backfillPartitionRepository(database: Database) {
       return row?.state === 'COMPLETED' && row.round === partition.round ? { rows: row.rows ?? 0 } : 'over';
     },
 
+    /** Its run is about to be started; false when the partition is not to be processed (any more). Doing it again is harmless. */
+    async beginRun(partition: PartitionAt, executionId: string): Promise<boolean> {
+      const again = sql`${backfillPartitions.executionId} is not distinct from ${executionId}`;
+      const begun = await database
+        .update(backfillPartitions)
+        .set({
+          state: 'RUNNING',
+          executionId,
+          attempts: sql`${backfillPartitions.attempts} + case when ${again} then 0 else 1 end`,
+          startedAt: sql`coalesce(${backfillPartitions.startedAt}, clock_timestamp())`,
+        })
+        .where(open(partition))
+        .returning({ position: backfillPartitions.position });
+      return begun.length > 0;
+    },
+
     /** True for the one call that completed it. */
     async complete(partition: PartitionAt, { rows, bytes }: { rows: number; bytes: number }): Promise<boolean> {
       return end(partition, 'COMPLETED', { rows, bytes });
@@ -184,6 +202,27 @@ export function backfillPartitionRepository(database: Database) {
       const counts = noPartitions();
       for (const { state, partitions } of states) counts[state] = partitions;
       return { counts, rows: states.reduce((total, { rows }) => total + Number(rows ?? 0), 0) };
+    },
+
+    /** The range in so many cells: the first of {@link SHOWN_FIRST} that a partition in it is; undefined: none has a row. */
+    async grid(backfillId: string, cells: number): Promise<(PartitionState | undefined)[]> {
+      const all = sql`(select ${backfills.partitions} from ${backfills} where ${backfills.backfillId} = ${backfillId})`;
+      const cell = sql<number>`(${backfillPartitions.position}::bigint * ${cells}::int / ${all})::int`;
+      const order = sql.join(
+        SHOWN_FIRST.map((state) => sql`${state}`),
+        sql`, `,
+      );
+      const shown = await database
+        .select({
+          cell: cell.as('cell'),
+          rank: sql<number>`min(array_position(array[${order}], ${backfillPartitions.state}))`,
+        })
+        .from(backfillPartitions)
+        .where(eq(backfillPartitions.backfillId, backfillId))
+        .groupBy(sql`1`);
+      const grid = Array.from({ length: cells }, (): PartitionState | undefined => undefined);
+      for (const { cell: at, rank } of shown) grid[at] = SHOWN_FIRST[rank - 1];
+      return grid;
     },
 
     /** Of all open backfills, for the metric. */

@@ -4,7 +4,8 @@ import { ServiceError } from '../errors.ts';
 import type { BackfillControl, BackfillStatus } from '../workflows/backfill-messages.ts';
 import { backfillPartitionRepository } from './backfill-partitions.ts';
 import type { Database } from './database.ts';
-import { backfillPartitions, backfills } from './schema.ts';
+import { runClosing } from './run-closing.ts';
+import { backfillPartitions, backfills, runs } from './schema.ts';
 
 export type BackfillRow = typeof backfills.$inferSelect;
 export type NewBackfill = Omit<
@@ -126,6 +127,7 @@ export function backfillRepository(database: Database) {
         );
         if (cancelled || stoppedRound === before.round) {
           await tx.update(backfillPartitions).set({ state: 'CANCELLED', finishedAt: NOW }).where(left);
+          await closeUnstarted(tx, backfillId);
         } else {
           const [counted] = await tx.select({ total: count() }).from(backfillPartitions).where(left);
           if ((counted?.total ?? 0) > 0 || before.planned < before.partitions) return { closed: false };
@@ -157,6 +159,7 @@ export function backfillRepository(database: Database) {
               inArray(backfillPartitions.state, ['PENDING', 'RUNNING']),
             ),
           );
+        await closeUnstarted(tx, backfillId);
         await tx
           .update(backfills)
           .set({ status: 'TERMINATED', reason: 'Terminated', finishedAt: NOW })
@@ -204,6 +207,19 @@ async function lockBackfill(transaction: Database, backfillId: string): Promise<
   const [row] = await transaction.select().from(backfills).where(eq(backfills.backfillId, backfillId)).for('update');
   if (row === undefined) throw notFound(backfillId);
   return row;
+}
+
+/** Runs that were recorded for partitions, and whose workflow has not begun: it never will, or finds them closed. */
+async function closeUnstarted(transaction: Database, backfillId: string): Promise<void> {
+  const unstarted = await transaction
+    .select({ executionId: runs.executionId })
+    .from(runs)
+    .innerJoin(backfillPartitions, eq(backfillPartitions.executionId, runs.executionId))
+    .where(and(eq(backfillPartitions.backfillId, backfillId), eq(runs.status, 'RUNNING'), isNull(runs.runId)));
+  const closing = runClosing(transaction);
+  for (const { executionId } of unstarted) {
+    await closing.close({ executionId, status: 'CANCELLED', reason: 'The backfill ended before it began' });
+  }
 }
 
 function notFound(backfillId: string): ServiceError {

@@ -6,6 +6,7 @@ import { and, desc, eq, gt, like, ne, notExists, notInArray, sql, type SQL } fro
 import { alias } from 'drizzle-orm/pg-core';
 import type { StepResult, StepStatus } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
+import { BACKFILL_TRIGGER } from './runs.ts';
 import { runs, runSteps } from './schema.ts';
 
 export interface BegunLoad {
@@ -69,7 +70,13 @@ export function begunLoadReading(database: Database) {
       const read = sql`exists (select from ${runSteps} as ${extraction}
         where ${extraction.executionId} = ${runs.executionId} and ${extraction.step} = ${`extract:${source}`}
           and ${extraction.result} -> 'watermark' ->> 'from' is not distinct from ${watermark}::text)`;
-      return begun(and(eq(runs.pipelineId, run.pipelineId), ne(runs.rootExecutionId, run.rootExecutionId), read));
+      const others = and(
+        eq(runs.pipelineId, run.pipelineId),
+        ne(runs.rootExecutionId, run.rootExecutionId),
+        // Partitions are read by their interval, from no watermark.
+        ne(runs.trigger, BACKFILL_TRIGGER),
+      );
+      return begun(and(others, read));
     },
 
     /** What a source's extraction answered the last time that it was completed by one of a chain of retries. */

@@ -1,5 +1,5 @@
 /** Runs of pipelines: submitted, listed, read. Slots are in `run-slots.ts`, their end in `run-closing.ts`. */
-import { and, arrayContains, asc, count, desc, eq, gt, gte, isNull, lt, or, sql, type SQL } from 'drizzle-orm';
+import { and, arrayContains, asc, count, desc, eq, gt, gte, isNull, lt, ne, or, sql, type SQL } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
 import type { PipelineRunInput, RunStatus } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
@@ -47,8 +47,14 @@ export interface RunFilters {
   to?: Date | undefined;
 }
 
+/** `runs.trigger` of the run of one partition: its backfill starts it, limits it and tries it again. */
+export const BACKFILL_TRIGGER = 'backfill';
+
+/** An open run of those that `max_runs` limits. */
+const COUNTS = and(eq(runs.status, 'RUNNING'), ne(runs.trigger, BACKFILL_TRIGGER));
+
 /** A run of the given pipeline that works: open, and not waiting for a slot. */
-export const WORKS = and(eq(runs.status, 'RUNNING'), sql`${runs.slot} is distinct from 'waiting'`);
+export const WORKS = and(COUNTS, sql`${runs.slot} is distinct from 'waiting'`);
 
 export function runReading(database: Database) {
   const one = async (condition: SQL | undefined): Promise<RunRow | undefined> => {
@@ -169,12 +175,15 @@ export function runReading(database: Database) {
       return database.select().from(runs).where(eq(runs.rootExecutionId, rootExecutionId));
     },
 
-    /** Open runs, submitted before, of which nobody knows that Temporal has them: they are to be started (again). */
+    /**
+     * Open runs, submitted before, of which nobody knows that Temporal has them: they are to be started (again). Those of
+     * partitions are not: their backfill's workflow does that.
+     */
     async undelivered(submittedBefore: Date, limit = 100): Promise<RunRow[]> {
       return database
         .select()
         .from(runs)
-        .where(and(eq(runs.status, 'RUNNING'), isNull(runs.runId), lt(runs.submittedAt, submittedBefore)))
+        .where(and(COUNTS, isNull(runs.runId), lt(runs.submittedAt, submittedBefore)))
         .orderBy(asc(runs.submittedAt))
         .limit(limit);
     },
@@ -212,7 +221,7 @@ export async function lockPipeline(transaction: Database, pipelineId: string): P
 }
 
 async function refuseAtLimit(transaction: Database, run: NewRun, maxRuns: number): Promise<void> {
-  const open = and(eq(runs.pipelineId, run.pipelineId), eq(runs.status, 'RUNNING'));
+  const open = and(eq(runs.pipelineId, run.pipelineId), COUNTS);
   const [counted] = await transaction.select({ total: count() }).from(runs).where(open);
   if ((counted?.total ?? 0) >= maxRuns) {
     throw new ServiceError('CONFLICT', `${run.pipelineName} has ${maxRuns} open runs already, its max_runs`);

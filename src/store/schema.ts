@@ -304,6 +304,8 @@ export const backfills = pgTable(
     order: text('partition_order').$type<'ascending' | 'descending'>().notNull(),
     reprocess: text('reprocess').$type<'none' | 'failed' | 'completed'>().notNull(),
     onFailure: text('on_failure').$type<'continue' | 'stop'>().notNull(),
+    /** As they were given, for each partition; what is not among them has its default. */
+    parameters: json('parameters').$type<Record<string, string | number | boolean>>().notNull().default({}),
     /** Of the range, those to be skipped among them. */
     partitions: integer('partitions').notNull(),
     /** How many of them have a row in `backfill_partitions`: all, once the workflow has begun its work. */
@@ -345,6 +347,8 @@ export const backfillPartitions = pgTable(
     round: integer('round').notNull().default(1),
     /** Of all rounds. */
     attempts: integer('attempts').notNull().default(0),
+    /** Its run, the last one, when each partition is a run of its own. */
+    executionId: text('execution_id'),
     rows: bigint('rows', { mode: 'number' }),
     bytes: bigint('bytes', { mode: 'number' }),
     error: json('error').$type<StoredError>(),

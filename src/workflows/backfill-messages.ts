@@ -1,6 +1,6 @@
 /** What goes into and comes out of `DataBackfillWorkflow`, its activity and its local activities. */
 import { defineSignal } from '@temporalio/workflow';
-import type { RunPlan } from './messages.ts';
+import type { PipelineRunInput, RunPlan } from './messages.ts';
 
 export const BACKFILL_WORKFLOW = 'DataBackfillWorkflow';
 
@@ -15,7 +15,9 @@ export interface BackfillInput {
   requestId: string;
   concurrency: number;
   onFailure: 'continue' | 'stop';
-  plan: Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'notifyOn'>;
+  plan: Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'fairnessKey' | 'notifyOn'>;
+  /** Of the run that each partition is, when steps of the pipeline work in other systems; absent: `process_partition`. */
+  runPlan?: RunPlan;
   /** Carried over continue-as-new. */
   carried?: BackfillCarried;
 }
@@ -47,6 +49,15 @@ export interface PartitionInput extends PartitionRef {
   backfillId: string;
   requestId: string;
 }
+
+/** The run of a partition, as `begin_partition_run` put it into the store; with its plan it is the workflow's input. */
+export interface PartitionRun {
+  workflowId: string;
+  run: Omit<PipelineRunInput, 'plan' | 'reused'>;
+}
+
+/** How the run of a partition ended, as it stands in the store. */
+export type PartitionRunEnd = { completed: true } | { completed: false; error: { type: string; message: string } };
 
 export interface PartitionResult {
   rows: number;

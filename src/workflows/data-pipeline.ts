@@ -39,6 +39,8 @@ const SLOT_POLL_MS = 30_000;
 /** How `begin_run` says that the run was given up before its workflow began. */
 const RUN_ABANDONED = 'RunAbandoned';
 
+const BELOW_THRESHOLD = 'Quality below threshold';
+
 /** Why a run ends otherwise than by finishing its work. */
 interface Stop {
   status: Exclude<RunOutcome, 'COMPLETED'>;
@@ -143,12 +145,16 @@ async function passGate(run: RunContext, quality: QualityResult, signals: GateSi
     tracker.finished('gate', 'SKIPPED');
     return undefined;
   }
+  if (input.plan.unattended === true) {
+    tracker.finished('gate', 'FAILED', BELOW_THRESHOLD);
+    return { status: 'FAILED', reason: BELOW_THRESHOLD, type: 'QualityBelowThreshold' };
+  }
   const answer = await waitForApproval(run, signals);
   if (answer.kind === 'approved') {
     tracker.finished('gate', 'COMPLETED');
     return undefined;
   }
-  const reason = answer.kind === 'rejected' ? `Rejected by ${answer.answeredBy}` : 'Quality below threshold';
+  const reason = answer.kind === 'rejected' ? `Rejected by ${answer.answeredBy}` : BELOW_THRESHOLD;
   tracker.finished('gate', 'FAILED', reason);
   return { status: 'CANCELLED', reason };
 }

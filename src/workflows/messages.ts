@@ -44,6 +44,12 @@ export interface RunPlan {
   maxRuns: number | null;
   /** Absent: the embedded engine. */
   compute?: 'spark';
+  /** Nobody is asked: quality below the threshold fails the run. */
+  unattended?: true;
+  /** Whose workers do the steps, instead of those of each step's own queue. */
+  taskQueue?: 'backfill';
+  /** What waits in one queue takes turns by this, so that nobody waits behind all of another's. */
+  fairnessKey?: string;
 }
 
 /** Input of `DataPipelineWorkflow`. */

@@ -11,6 +11,7 @@ import type { PartitionActivities } from '../activities/process-partition.ts';
 import { LOST_WORKER_LIMIT, reasonOf, rootOf, workerWasLost } from './activity-failure.ts';
 import type { BackfillCarried, BackfillControl, BackfillInput, PartitionRef } from './backfill-messages.ts';
 import { activityOptions } from './retry-table.ts';
+import { runPartition } from './run-partition.ts';
 
 /** Partitions that are read from the store at once. */
 const PAGE_SIZE = 200;
@@ -120,7 +121,8 @@ export class PartitionWindow {
 
   async #process(partition: PartitionRef): Promise<void> {
     try {
-      await this.#call(partition);
+      if (this.#input.runPlan === undefined) await this.#call(partition);
+      else await runPartition({ ...this.#input, plan: this.#input.runPlan }, partition, this.#recorder);
     } catch (error) {
       const root = rootOf(error);
       const type = root instanceof ApplicationFailure ? (root.type ?? 'PartitionFailed') : 'PartitionFailed';

@@ -1,4 +1,5 @@
 /** The retry table (spec section 2, "Timeouts and retries") and the queue that each activity is polled from. */
+import type { Priority } from '@temporalio/common';
 import type { ActivityOptions } from '@temporalio/workflow';
 import { ActivityCancellationType } from '@temporalio/workflow';
 import type { ActivityName } from '../schemas/definition.ts';
@@ -58,14 +59,14 @@ const TASK_QUEUES: Record<ActivityName, string> = {
   notify_failure: 'notify',
 };
 
-type PolicyPlan = Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey'>;
+type PolicyPlan = Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'taskQueue' | 'fairnessKey'>;
 
 /** Options of one activity of a run: its row of the table with what the pipeline overrides. */
 export function activityOptions(activity: ActivityName, step: string, plan: PolicyPlan): ActivityOptions {
   const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
   const effective = { ...base, ...plan.policies[activity] };
   return {
-    taskQueue: TASK_QUEUES[activity],
+    taskQueue: plan.taskQueue ?? TASK_QUEUES[activity],
     startToCloseTimeout: effective.startToCloseMs,
     heartbeatTimeout: plan.heartbeatTimeoutMs,
     // A cancelled run waits until its remote jobs have been stopped.
@@ -76,7 +77,11 @@ export function activityOptions(activity: ActivityName, step: string, plan: Poli
       maximumInterval: Math.max(effective.maximumIntervalMs, effective.initialIntervalMs),
       backoffCoefficient: effective.backoffCoefficient,
     },
-    priority: { priorityKey: plan.priorityKey },
+    priority: priorityOf(plan),
     summary: step,
   };
+}
+
+export function priorityOf({ priorityKey, fairnessKey }: Pick<RunPlan, 'priorityKey' | 'fairnessKey'>): Priority {
+  return { priorityKey, ...(fairnessKey !== undefined && { fairnessKey }) };
 }

@@ -17,6 +17,7 @@ beforeAll(async () => {
     document('daily', { partitioning }),
     document('one-file', { partitioning, ...file('out.csv') }),
     document('files', { partitioning, ...file('out/${interval_start}.csv') }),
+    { ...document('asking', { partitioning }), parameters: { region: { type: 'enum', values: ['north', 'south'] } } },
   ]) {
     expect((await api.call('POST', '/v1/pipelines', { json })).status).toBe(201);
   }
@@ -47,6 +48,9 @@ test.each([
   ['the range is empty', 'daily', { start: '2001-03-24', end: '2001-03-24' }, 'end'],
   ['it has too many partitions', 'daily', { start: '1900-01-01', end: '2001-01-01', size: 'hour' }, 'end'],
   ['a time has no offset', 'daily', { start: '2001-03-24T00:00:00', end: '2001-03-27' }, 'start'],
+  ['a parameter without a default is missing', 'asking', march, 'parameters.region'],
+  ['a parameter has a wrong value', 'asking', { ...march, parameters: { region: 'west' } }, 'parameters.region'],
+  ['a parameter is not declared', 'daily', { ...march, parameters: { region: 'north' } }, 'parameters.region'],
   ['the concurrency is none', 'daily', { ...march, concurrency: 0 }, 'concurrency'],
 ])('a backfill, when %s, is 400 and names where', async (_, name, body, path) => {
   const { status, body: answer } = await ask(name, body);
@@ -67,8 +71,19 @@ test('a backfill, when it was started, shows its partitions; told what it cannot
     rate: null,
     estimate: null,
   });
+  const asked = await api.call('GET', `/v1/backfills/${backfillId}?cells=2`);
+  expect(asked.body).toMatchObject({ grid: ['PENDING', 'PENDING'] });
+  expect((await api.call('GET', `/v1/backfills/${backfillId}?cells=many`)).status).toBe(400);
   expect((await api.call('POST', `/v1/backfills/${backfillId}/retry`)).status).toBe(409);
   expect((await api.call('POST', `/v1/backfills/${backfillId}/cancel`)).status).toBe(202);
   expect((await api.call('POST', `/v1/backfills/${backfillId}/pause`)).status).toBe(409);
   expect((await api.call('GET', '/v1/backfills/nothing')).status).toBe(404);
+});
+
+test('a backfill, when it is given a parameter, keeps it', async () => {
+  const started = await ask('asking', { ...march, parameters: { region: 'south' } });
+  expect(started.status).toBe(202);
+  const { backfillId } = started.body as { backfillId: string };
+  const found = await api.call('GET', `/v1/backfills/${backfillId}`);
+  expect(found.body).toMatchObject({ parameters: { region: 'south' } });
 });

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { readTable } from '../../scripts/read-table.ts';
 import { codeBlocks, readDocument, section } from '../support/markdown.ts';
 import { Service } from '../support/service.ts';
 
@@ -33,3 +34,22 @@ test("the README's example, when it is run as printed, answers as printed and lo
   expect(answers.at(-1)).toMatch(/flights +COMPLETED +2491758/);
   expect(answers.at(-1)).toContain('pipeline_rows_processed_total{pipeline="flights"} 2491758');
 }, 400_000);
+
+test("the README's backfill, when it is run as printed, says what it would do, and does it", async () => {
+  await using service = await Service.start();
+  const blocks = codeBlocks(section(await readDocument('README.md'), '## A backfill'));
+  const script = blocks.map(({ text }) => text).join('\n');
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: new URL('../../', import.meta.url),
+    env: { ...process.env, PIPELINES_URL: service.url },
+    timeout: 180_000,
+  });
+  expect(stdout).toContain('14 to be processed, 0 to be skipped');
+  const table = await readTable(
+    service.dataDir,
+    'aviation.by_day',
+    't',
+    'select count(distinct date)::int as days from t',
+  );
+  expect(table).toEqual([{ days: 14 }]);
+}, 240_000);

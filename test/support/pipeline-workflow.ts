@@ -69,7 +69,7 @@ export interface Call {
 }
 
 /** Activities that do nothing but say what they were called with; a test replaces those that it is about. */
-function standInActivities(calls: Call[], score = 1): PipelineActivities {
+export function standInActivities(calls: Call[], score = 1): PipelineActivities {
   const answer = (activity: string) => (input: StepInput) => {
     calls.push({ activity, input });
     const uri = `file:///staging/${input.step}/`;

@@ -81,6 +81,7 @@ async function submit(backfillId: string, partitions: number): Promise<BackfillI
     order: 'ascending',
     reprocess: 'none',
     onFailure: 'continue',
+    parameters: {},
     partitions,
     requestId: 'r',
     submittedBy: 'local',

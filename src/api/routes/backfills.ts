@@ -3,6 +3,7 @@ import {
   backfillAnswer,
   backfillBody,
   backfillPreview,
+  backfillQuery,
   backfillTold,
   partitionPage,
   partitionsQuery,
@@ -46,9 +47,13 @@ export const backfillRoutes = [
     tag,
     summary: 'How far a backfill is',
     role: 'viewer',
+    query: backfillQuery,
     answers: { 200: { description: 'The backfill.', schema: backfillAnswer } },
     errors: [404],
-    handle: async ({ actor, path }, { backfills }) => ({ status: 200, body: await backfills.get(actor, path.id) }),
+    handle: async ({ actor, path, query }, { backfills }) => ({
+      status: 200,
+      body: await backfills.get(actor, path.id, query),
+    }),
   }),
   route({
     method: 'get',

@@ -3,11 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BackfillAnswer, BackfillPreview, StartedBackfill } from '../../schemas/api-backfills.ts';
 import type { CommandContext } from '../command-context.ts';
+import { readParameters } from '../parameter-options.ts';
 import { renderBackfill, renderPreview } from '../render-backfill.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface BackfillOptions {
-  from: string;
-  to: string;
+  start?: string;
+  end?: string;
+  from?: string;
+  to?: string;
+  param: string[];
   size?: string;
   concurrency?: number;
   order?: string;
@@ -30,11 +35,20 @@ export function addBackfillCommands(program: Command, context: CommandContext): 
   const backfill = program.command('backfill').description('process a range of time, partition by partition');
 
   backfill
-    .command('start')
+    .command('start', { isDefault: true })
     .argument('<name>', 'name or id of the pipeline')
-    .description('start one')
-    .requiredOption('--from <start>', 'a date, or ISO 8601 with offset')
-    .requiredOption('--to <end>', 'where the range ends: it is not part of it')
+    .description('start one: "backfill NAME" is the same')
+    .addOption(new Option('--start <start>', 'a date, or ISO 8601 with offset'))
+    .addOption(new Option('--end <end>', 'where the range ends: it is not part of it'))
+    // As they were called first.
+    .addOption(new Option('--from <start>').hideHelp())
+    .addOption(new Option('--to <end>').hideHelp())
+    .option(
+      '-p, --param <name=value>',
+      'a parameter; may be given again',
+      (given: string, before: string[]) => [...before, given],
+      [],
+    )
     .addOption(new Option('--size <size>', "the pipeline's when left out").choices(['hour', 'day', 'week', 'month']))
     .option('--concurrency <count>', 'partitions at work at a time (4)', parseCount)
     .addOption(new Option('--order <order>', 'which come first').choices(['ascending', 'descending']))
@@ -48,8 +62,10 @@ export function addBackfillCommands(program: Command, context: CommandContext): 
     .addOption(new Option('--on-failure <what>', 'after a partition failed').choices(['continue', 'stop']))
     .option('--dry-run', 'only say what would be processed, what skipped and why')
     .option('-w, --wait', 'until it ends, with its progress; the exit code tells how')
-    .action(async (name: string, { from, to, wait, ...options }: BackfillOptions) => {
-      const answer = await api.backfill(name, { start: from, end: to, ...options }, randomUUID());
+    .action(async (name: string, { from, to, start = from, end = to, wait, param, ...options }: BackfillOptions) => {
+      if (start === undefined || end === undefined) throw new UsageError('--start and --end: expected the range');
+      const parameters = param.length === 0 ? {} : readParameters(param, (await api.pipeline(name)).parameters);
+      const answer = await api.backfill(name, { start, end, parameters, ...options }, randomUUID());
       if (options.dryRun === true) {
         context.show(answer, () => renderPreview(answer as BackfillPreview));
         return;

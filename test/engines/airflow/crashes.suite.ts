@@ -5,10 +5,10 @@ import { DOUBLED } from './numbers.ts';
 import { linesOf, numbersIn, startRun, type Subject } from './subject.ts';
 
 /** Whether a request is the one at which the service is to die: its method, path, and what Airflow answered to it. */
-type Point = { at: 'request' | 'answer'; method: string; path: RegExp; state?: string };
+export type Point = { at: 'request' | 'answer'; method: string; path: RegExp; state?: string };
 
 const SUBMISSION = { method: 'POST', path: /\/dagRuns$/ };
-const LOOK = { method: 'GET', path: /\/dagRuns\/ps-[0-9a-f]{20}-g1$/ };
+export const LOOK = { method: 'GET', path: /\/dagRuns\/ps-[0-9a-f]{20}-g1$/ };
 const POINTS: [string, Point][] = [
   ['before it submits', { at: 'request', ...SUBMISSION }],
   ['after it submitted, before it knows', { at: 'answer', ...SUBMISSION }],
@@ -40,7 +40,7 @@ export function crashesSuite(subject: () => Subject): void {
 }
 
 /** Everything dies: service and Temporal server. What was on its way to it is lost. */
-function killAt({ service }: Subject, { at, method, path, state }: Point): { hooks: ProxyHooks; done: Promise<void> } {
+export function killAt({ service }: Subject, { at, method, path, state }: Point): { hooks: ProxyHooks; done: Promise<void> } {
   const { promise: done, resolve } = Promise.withResolvers<void>();
   const kill = async (): Promise<'cut'> => {
     await service.kill('everything');

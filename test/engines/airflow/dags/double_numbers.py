@@ -1,4 +1,7 @@
-"""Doubles the numbers that it is handed, after `conf.seconds`, or once there is the file `conf.until`; a line in `conf.journal` says that it worked."""
+"""
+Doubles the numbers that it is handed, after `conf.seconds`, or once there is the file `conf.until`; a line in `conf.journal`
+says that it worked. Where `conf.broken` names a file that is there, it fails.
+"""
 
 import os
 import time
@@ -28,6 +31,8 @@ def double_numbers():
         with open(conf["journal"], "a") as journal:
             journal.write(f"{get_current_context()['run_id']}\n")
         time.sleep(conf.get("seconds", 0))
+        if "broken" in conf and os.path.exists(conf["broken"]):
+            raise ValueError("broken")
         while "until" in conf and not os.path.exists(conf["until"]):
             time.sleep(0.2)
         files, folder = place(pipeline["inputs"]["numbers"])
