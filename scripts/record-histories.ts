@@ -1,5 +1,5 @@
 /**
- * `npm run histories`: runs `DataPipelineWorkflow` through what may happen to it, with stand-ins for its activities, and
+ * `npm run histories`: runs workflows through what may happen to them, with stand-ins for what they work on, and
  * keeps the histories that the replay tests replay. To be run when a behaviour is added, never to make a failing replay
  * pass: a recorded history stands for runs that are at work somewhere.
  */
@@ -18,6 +18,7 @@ import {
   type PipelineRunInput,
   resumeSignal,
 } from '../src/workflows/messages.ts';
+import { ACTOR, type MigrationBench, migrationBench, threeTables } from '../test/support/migration-workflow.ts';
 import {
   runInput,
   type RunUnderTest,
@@ -112,11 +113,70 @@ const STORIES: Record<string, () => Story> = {
   },
 };
 
+/** Histories of one migration, by name: it ends once for each workflow that it had. */
+type Keep = (name: string, workflowId: string) => Promise<void>;
+const MIGRATIONS: Record<string, (bench: MigrationBench, name: string, keep: Keep) => Promise<void>> = {
+  'migration-completed': async (bench, name, keep) => {
+    await keep(name, (await bench.ended(await bench.start())).workflowId);
+  },
+  'migration-rolled-back': async (bench, name, keep) => {
+    const id = await bench.start();
+    bench.tables.fail('verify 1');
+    await keep(name, (await bench.ended(id)).workflowId);
+  },
+  'migration-restore-failed': async (bench, name, keep) => {
+    const id = await bench.start();
+    bench.tables.fail('apply 2');
+    bench.tables.fail('restore 0');
+    const { workflowId } = await bench.ended(id);
+    await keep(name, workflowId);
+    bench.tables.mend('restore 0');
+    await bench.migrations.retry(ACTOR, id, 'again');
+    await bench.ended(id);
+    await keep('migration-restore-retried', workflowId);
+  },
+  'migration-gate-approved': async (bench, name, keep) => {
+    const id = await bench.start(threeTables({ requires_approval: true }));
+    const open = await bench.until(id, ({ steps }) =>
+      steps.some(({ step, status }) => step === 'gate' && status === 'RUNNING'),
+    );
+    const yes = { name: 'approval', data: { approved: true } } as const;
+    await bench.migrations.signal(ACTOR, open.workflowId, yes, 'yes');
+    await keep(name, (await bench.ended(id)).workflowId);
+  },
+  'migration-cancelled': async (bench, name, keep) => {
+    const id = await bench.start();
+    await bench.tables.hang('apply 1').reached;
+    const { workflowId } = await bench.migrations.get(ACTOR, id);
+    await bench.client.workflow.getHandle(workflowId).signal(cancellationSignal, { reason: 'enough' });
+    await bench.ended(id);
+    await keep(name, workflowId);
+  },
+};
+
 /** Stack traces and identities say where a history was recorded, which replays the same without them. */
 function withoutTraces(history: string): string {
   const traces = new Set(['stackTrace', 'identity']);
   const keep = (key: string, value: unknown) => (traces.has(key) ? undefined : value);
   return `${JSON.stringify(JSON.parse(history), keep, 1)}\n`;
+}
+
+type History = Parameters<typeof historyToJSON>[0];
+
+function fileOf(name: string): string {
+  return fileURLToPath(new URL(`${name}.json`, FOLDER));
+}
+
+function isKept(name: string): Promise<boolean> {
+  return access(fileOf(name)).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function keep(name: string, history: History): Promise<void> {
+  await writeFile(fileOf(name), withoutTraces(historyToJSON(history)));
+  console.log(`recorded  ${name} (${history.events?.length ?? 0} events)`);
 }
 
 const { cacheDir } = loadConfig({ XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] });
@@ -132,12 +192,7 @@ const server = await startDevServer({
 await mkdir(FOLDER, { recursive: true });
 try {
   for (const [name, story] of Object.entries(STORIES)) {
-    const file = fileURLToPath(new URL(`${name}.json`, FOLDER));
-    const kept = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (kept) {
+    if (await isKept(name)) {
       console.log(`kept      ${name}`);
       continue;
     }
@@ -146,9 +201,17 @@ try {
     const run = await bench.start(input);
     await happens?.(run, bench, input);
     await run.result().catch(() => undefined);
-    const history = await run.handle.fetchHistory();
-    await writeFile(file, withoutTraces(historyToJSON(history)));
-    console.log(`recorded  ${name} (${history.events?.length ?? 0} events)`);
+    await keep(name, await run.handle.fetchHistory());
+  }
+  for (const [name, story] of Object.entries(MIGRATIONS)) {
+    if (await isKept(name)) {
+      console.log(`kept      ${name}`);
+      continue;
+    }
+    await using bench = await migrationBench({ address: server.address, namespace: NAMESPACE });
+    await story(bench, name, async (file, workflowId) => {
+      await keep(file, await bench.client.workflow.getHandle(workflowId).fetchHistory());
+    });
   }
 } finally {
   await server.stop();

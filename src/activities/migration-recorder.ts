@@ -14,7 +14,15 @@ const WORKFLOW_TYPE = 'SchemaMigrationWorkflow';
 /** The gate's answers are read and settled as those of runs are. */
 export type MigrationOwnRecorder = Omit<MigrationRecorder, 'read_gate_answer' | 'settle_gate'>;
 
-export function createMigrationRecorder({ store, metrics }: { store: Store; metrics: Metrics }): MigrationOwnRecorder {
+export function createMigrationRecorder({
+  store,
+  metrics,
+  gateTimeoutMs = GATE_TIMEOUT_MS,
+}: {
+  store: Store;
+  metrics: Metrics;
+  gateTimeoutMs?: number;
+}): MigrationOwnRecorder {
   const labels = { workflow_type: WORKFLOW_TYPE };
 
   /** Undefined after a start that was taken back. */
@@ -45,7 +53,7 @@ export function createMigrationRecorder({ store, metrics }: { store: Store; metr
         round: row.round,
         targets,
         requiresApproval: document.requires_approval,
-        gateTimeoutMs: GATE_TIMEOUT_MS,
+        gateTimeoutMs,
         restore: again.filter((position) => begun('apply', position) && !ended('restore', position)),
         release: again.filter((position) => begun('backup', position) && !ended('release', position)),
         reason: row.cause ?? 'Terminated',

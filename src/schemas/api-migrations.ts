@@ -42,11 +42,9 @@ const validatedTarget = target
     rows: count,
     before: z.array(tableColumn),
     after: z.array(tableColumn),
-    touched: z
-      .array(z.string())
-      .meta({
-        description: 'Columns that are dropped, renamed, retyped or made required, by their names before that.',
-      }),
+    touched: z.array(z.string()).meta({
+      description: 'Columns that are dropped, renamed, retyped or made required, by their names before that.',
+    }),
     warnings: z.array(z.string()),
     impact: z.array(impactedPipeline),
   })
