@@ -78,7 +78,7 @@ async function rowsOf(
 /** The check of a pipeline that asks the same of the input that stands for the table. */
 function checkOf(check: MigrationTarget['checks'][number], { table }: MigrationTarget, source: string): QualityCheck {
   const named = { ...check, source };
-  return named.type === 'custom_sql' ? { ...named, sql: checkedSql(named.sql, table) } : (named as QualityCheck);
+  return named.type === 'custom_sql' ? { ...named, sql: checkedSql(named.sql, table) } : named;
 }
 
 function describe({ index, type, failingRows, message }: CheckResult): string {

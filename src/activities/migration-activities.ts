@@ -20,7 +20,7 @@ export interface MigrationActivities {
 }
 
 /** What `validate_migration` records. */
-export interface Validated extends ValidatedTable {
+interface Validated extends ValidatedTable {
   impact: ImpactedPipeline[];
 }
 

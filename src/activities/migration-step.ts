@@ -23,7 +23,7 @@ import { toFailure } from './step-failure.ts';
 const RESTORE_PLACE = 500;
 
 /** Each can do what it does to tables of its system. */
-export interface TableMigrators {
+interface TableMigrators {
   iceberg: TableMigrator<IcebergTarget>;
   postgres: TableMigrator<PostgresTarget>;
 }
@@ -51,7 +51,7 @@ export interface MigrationWork {
 }
 
 /** A migrator with its target. */
-export type TableCalls = {
+type TableCalls = {
   [Method in keyof TableMigrator<unknown>]: TableMigrator<unknown>[Method] extends (
     migration: never,
     ...rest: infer Rest
@@ -142,14 +142,11 @@ function decoded(text: string): string {
   }
 }
 
+/** Temporal is told the message, and the stack, which begins with it. */
 function withoutSecrets(failure: ApplicationFailure, redact: (text: string) => string): ApplicationFailure {
-  const { type, nonRetryable, nextRetryDelay } = failure;
-  return ApplicationFailure.create({
-    message: redact(failure.message),
-    ...(type != null && { type }),
-    ...(nonRetryable != null && { nonRetryable }),
-    ...(nextRetryDelay != null && { nextRetryDelay }),
-  });
+  failure.message = redact(failure.message);
+  failure.stack = redact(failure.stack ?? '');
+  return failure;
 }
 
 function tableCalls(

@@ -9,6 +9,7 @@ import { followRun } from './watch.ts';
 import { ProgressView, type Screen } from './progress-view.ts';
 import { renderStatus } from './render.ts';
 import { renderBackfill } from './render-backfill.ts';
+import { renderMigration } from './render-migration.ts';
 
 export interface ProgramOptions {
   api: ApiClient;
@@ -59,6 +60,19 @@ export class CommandContext {
     );
   }
 
+  /** Shows a migration's progress until it ends or waits for approval; the exit code tells which. */
+  async followMigration(migrationId: string): Promise<void> {
+    const { workflowId } = await this.api.migration(migrationId);
+    const view = new ProgressView(this.#screen);
+    const onChange = (status: WorkflowStatus): void => {
+      if (!this.#asJson) view.show(status);
+    };
+    const status = await followRun(this.api, workflowId, { untilGate: true, onChange });
+    const migration = await this.api.migration(migrationId);
+    this.show(migration, () => renderMigration(migration));
+    this.setExitCode(exitCodeOf(status));
+  }
+
   /** @param id of an execution or of its workflow */
   async workflowOf(id: string): Promise<string> {
     return isWorkflowId(id) ? id : (await this.api.execution(id)).workflowId;
@@ -75,5 +89,5 @@ export class CommandContext {
 }
 
 function isWorkflowId(id: string): boolean {
-  return id.startsWith('pipeline-');
+  return id.startsWith('pipeline-') || id.startsWith('migration-');
 }

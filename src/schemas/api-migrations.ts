@@ -131,4 +131,3 @@ export type StartedMigration = z.output<typeof startedMigration>;
 export type MigrationAnswer = z.output<typeof migrationAnswer>;
 export type MigrationSummary = z.output<typeof migrationPage>['data'][number];
 export type ValidatedTarget = z.output<typeof validatedTarget>;
-export type PendingMigration = z.output<typeof pendingMigration>;

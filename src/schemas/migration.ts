@@ -107,7 +107,7 @@ function ownChecks() {
 type OwnCheck = z.ZodType<TableCheck> & (typeof qualityCheck.options)[number];
 type OwnCheckKinds = readonly [OwnCheck, ...OwnCheck[]];
 /** A check with the table's name left out, or as it stands in the target. */
-export type TableCheck = WithoutSource<Exclude<QualityCheck, { type: 'referential' }>> & {
+type TableCheck = WithoutSource<Exclude<QualityCheck, { type: 'referential' }>> & {
   source?: string | undefined;
 };
 type WithoutSource<Check> = Check extends unknown ? Omit<Check, 'source'> : never;

@@ -12,7 +12,7 @@ export type MigrationActivityName =
   | 'restore_backup'
   | 'release_backup';
 
-export type MigrationOutcome = 'COMPLETED' | 'ROLLED_BACK' | 'FAILED' | 'CANCELLED' | 'TERMINATED';
+type MigrationOutcome = 'COMPLETED' | 'ROLLED_BACK' | 'FAILED' | 'CANCELLED' | 'TERMINATED';
 export type MigrationStatus = 'RUNNING' | MigrationOutcome;
 
 /**
