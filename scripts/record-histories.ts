@@ -1,5 +1,5 @@
 /**
- * `npm run histories`: runs the workflows through what may happen to them, with stand-ins for its activities, and
+ * `npm run histories`: runs workflows through what may happen to them, with stand-ins for what they work on, and
  * keeps the histories that the replay tests replay. To be run when a behaviour is added, never to make a failing replay
  * pass: a recorded history stands for runs that are at work somewhere.
  */
@@ -22,6 +22,7 @@ import {
   resumeSignal,
 } from '../src/workflows/messages.ts';
 import { type BackfillBench, backfillBench } from '../test/support/backfill-bench.ts';
+import { ACTOR, type MigrationBench, migrationBench, threeTables } from '../test/support/migration-workflow.ts';
 import {
   type Call,
   runInput,
@@ -169,6 +170,47 @@ async function untilCancelled(): Promise<never> {
   }
 }
 
+/** Histories of one migration, by name: it ends once for each workflow that it had. */
+type Keep = (name: string, workflowId: string) => Promise<void>;
+const MIGRATIONS: Record<string, (bench: MigrationBench, name: string, keep: Keep) => Promise<void>> = {
+  'migration-completed': async (bench, name, keep) => {
+    await keep(name, (await bench.ended(await bench.start())).workflowId);
+  },
+  'migration-rolled-back': async (bench, name, keep) => {
+    const id = await bench.start();
+    bench.tables.fail('verify 1');
+    await keep(name, (await bench.ended(id)).workflowId);
+  },
+  'migration-restore-failed': async (bench, name, keep) => {
+    const id = await bench.start();
+    bench.tables.fail('apply 2');
+    bench.tables.fail('restore 0');
+    const { workflowId } = await bench.ended(id);
+    await keep(name, workflowId);
+    bench.tables.mend('restore 0');
+    await bench.migrations.retry(ACTOR, id, 'again');
+    await bench.ended(id);
+    await keep('migration-restore-retried', workflowId);
+  },
+  'migration-gate-approved': async (bench, name, keep) => {
+    const id = await bench.start(threeTables({ requires_approval: true }));
+    const open = await bench.until(id, ({ steps }) =>
+      steps.some(({ step, status }) => step === 'gate' && status === 'RUNNING'),
+    );
+    const yes = { name: 'approval', data: { approved: true } } as const;
+    await bench.migrations.signal(ACTOR, open.workflowId, yes, 'yes');
+    await keep(name, (await bench.ended(id)).workflowId);
+  },
+  'migration-cancelled': async (bench, name, keep) => {
+    const id = await bench.start();
+    await bench.tables.hang('apply 1').reached;
+    const { workflowId } = await bench.migrations.get(ACTOR, id);
+    await bench.client.workflow.getHandle(workflowId).signal(cancellationSignal, { reason: 'enough' });
+    await bench.ended(id);
+    await keep(name, workflowId);
+  },
+};
+
 /** Stack traces and identities say where a history was recorded, which replays the same without them. */
 function withoutTraces(history: string): string {
   const traces = new Set(['stackTrace', 'identity']);
@@ -226,6 +268,13 @@ try {
     const first = (await bench.runs(backfillId)).find(({ executionId }) => executionId.endsWith('-1-0'));
     if (run === undefined || first === undefined) continue;
     await keep(run, await bench.client.workflow.getHandle(first.workflowId).fetchHistory());
+  }
+  for (const [name, story] of Object.entries(MIGRATIONS)) {
+    if (await isKept(name)) continue;
+    await using bench = await migrationBench({ address: server.address, namespace: NAMESPACE });
+    await story(bench, name, async (file, workflowId) => {
+      await keep(file, await bench.client.workflow.getHandle(workflowId).fetchHistory());
+    });
   }
 } finally {
   await server.stop();

@@ -4,13 +4,15 @@ import type { Notifier, Severity } from '../notify/notifier.ts';
 import type { Store } from '../store/store.ts';
 import type { NotificationKind } from '../workflows/messages.ts';
 import type { NotificationInput } from '../workflows/notify.ts';
+import type { MigrationNotification } from '../workflows/notify-of-migration.ts';
 import { type BackfillNotification, tellOfBackfill } from './backfill-notification.ts';
 import type { RunLoader } from './load-run.ts';
+import { tellOfMigration } from './migration-notification.ts';
 
 export interface NotificationActivities {
-  notify_quality_issue(input: NotificationInput): Promise<void>;
-  notify_pipeline_completion(input: NotificationInput | BackfillNotification): Promise<void>;
-  notify_failure(input: NotificationInput | BackfillNotification): Promise<void>;
+  notify_quality_issue(input: NotificationInput | MigrationNotification): Promise<void>;
+  notify_pipeline_completion(input: NotificationInput | BackfillNotification | MigrationNotification): Promise<void>;
+  notify_failure(input: NotificationInput | BackfillNotification | MigrationNotification): Promise<void>;
 }
 
 export interface NotificationDependencies {
@@ -58,7 +60,9 @@ export function createNotificationActivities(dependencies: NotificationDependenc
       activity.cancellationSignal,
     );
   };
-  const tellOf = (input: NotificationInput | BackfillNotification): Promise<void> =>
-    'backfillId' in input ? tellOfBackfill(dependencies, input) : tell(input);
-  return { notify_quality_issue: tell, notify_pipeline_completion: tellOf, notify_failure: tellOf };
+  const tellOf = (input: NotificationInput | BackfillNotification | MigrationNotification): Promise<void> => {
+    if ('backfillId' in input) return tellOfBackfill(dependencies, input);
+    return 'migrationId' in input ? tellOfMigration(dependencies, input) : tell(input);
+  };
+  return { notify_quality_issue: tellOf, notify_pipeline_completion: tellOf, notify_failure: tellOf };
 }

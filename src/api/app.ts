@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Actor } from '../pipelines/actor.ts';
 import type { Backfills } from '../pipelines/backfills.ts';
+import type { Migrations } from '../pipelines/migrations.ts';
 import type { PipelineRegistry } from '../pipelines/registry.ts';
 import type { ExecuteBody, ExecutionFilters, PageQuery, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
@@ -59,6 +60,7 @@ export type Readiness = Record<string, { ok: boolean; error?: string }>;
 export interface Services {
   runs: RunsService;
   backfills: Backfills;
+  migrations: Migrations;
   registry: PipelineRegistry;
   store: Store;
   /** Prometheus' text format. */

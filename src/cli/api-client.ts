@@ -3,6 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
 import type { BackfillAnswer, BackfillPreview, StartedBackfill } from '../schemas/api-backfills.ts';
 import type {
+  MigrationAnswer,
+  MigrationPreview,
+  MigrationSummary,
+  StartedMigration,
+} from '../schemas/api-migrations.ts';
+import type {
   Execution,
   LogLine,
   QualityReportAnswer,
@@ -127,6 +133,26 @@ export class ApiClient {
 
   tellBackfill(backfillId: string, verb: string, idempotencyKey: string): Promise<unknown> {
     return this.#call('POST', `/v1/backfills/${encodeURIComponent(backfillId)}/${verb}`, { idempotencyKey });
+  }
+
+  migrate(document: DocumentText, idempotencyKey: string): Promise<StartedMigration> {
+    return this.#call('POST', '/v1/migrations', { body: document, idempotencyKey });
+  }
+
+  previewMigration(document: DocumentText): Promise<MigrationPreview> {
+    return this.#call('POST', '/v1/migrations?dryRun=true', { body: document });
+  }
+
+  migration(migrationId: string): Promise<MigrationAnswer> {
+    return this.#call('GET', `/v1/migrations/${encodeURIComponent(migrationId)}`);
+  }
+
+  migrations(page: number): Promise<PageOf<MigrationSummary>> {
+    return this.#call('GET', `/v1/migrations?size=100&page=${page}`);
+  }
+
+  retryMigration(migrationId: string, idempotencyKey: string): Promise<StartedMigration> {
+    return this.#call('POST', `/v1/migrations/${encodeURIComponent(migrationId)}/retry`, { idempotencyKey });
   }
 
   async #call<T>(method: string, path: string, call: Call = {}): Promise<T> {

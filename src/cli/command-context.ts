@@ -10,6 +10,7 @@ import { ProgressView, type Screen } from './progress-view.ts';
 import { renderStatus } from './render.ts';
 import { renderBackfill } from './render-backfill.ts';
 import { cellsOf, renderGrid } from './render-grid.ts';
+import { renderMigration } from './render-migration.ts';
 
 export interface ProgramOptions {
   api: ApiClient;
@@ -61,6 +62,19 @@ export class CommandContext {
     );
   }
 
+  /** Shows a migration's progress until it ends or waits for approval; the exit code tells which. */
+  async followMigration(migrationId: string): Promise<void> {
+    const { workflowId } = await this.api.migration(migrationId);
+    const view = new ProgressView(this.#screen);
+    const onChange = (status: WorkflowStatus): void => {
+      if (!this.#asJson) view.show(status);
+    };
+    const status = await followRun(this.api, workflowId, { untilGate: true, onChange });
+    const migration = await this.api.migration(migrationId);
+    this.show(migration, () => renderMigration(migration));
+    this.setExitCode(exitCodeOf(status));
+  }
+
   /** @param id of an execution or of its workflow */
   async workflowOf(id: string): Promise<string> {
     return isWorkflowId(id) ? id : (await this.api.execution(id)).workflowId;
@@ -77,5 +91,5 @@ export class CommandContext {
 }
 
 function isWorkflowId(id: string): boolean {
-  return /^(pipeline|backfill)-/.test(id);
+  return /^(pipeline|backfill|migration)-/.test(id);
 }

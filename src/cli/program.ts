@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { CommandContext, type ProgramOptions } from './command-context.ts';
 import { addBackfillCommands } from './commands/backfill-commands.ts';
 import { addInspectCommands } from './commands/inspect-commands.ts';
+import { addMigrationCommands } from './commands/migration-commands.ts';
 import { addPipelineCommands } from './commands/pipeline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
 import { addSignalCommands } from './commands/signal-commands.ts';
@@ -10,8 +11,8 @@ import { addSignalCommands } from './commands/signal-commands.ts';
 const AFTER_HELP = `
 PIPELINES_URL names the service (http://127.0.0.1:8092 when unset), PIPELINES_TOKEN is the caller's token.
 
-Exit codes: 0 done, or the run completed · 1 failed · 2 used wrongly, or no such thing · 3 the run was cancelled
-            4 the run waits at its quality gate
+Exit codes: 0 done, or the run completed · 1 failed, or rolled back · 2 used wrongly, or no such thing · 3 the run was cancelled
+            4 the run, or the migration, waits at its gate
 
 Examples:
   pipelines apply -f examples/flights.yaml
@@ -32,5 +33,6 @@ export function createProgram(options: ProgramOptions): Command {
   addInspectCommands(program, context);
   addSignalCommands(program, context);
   addBackfillCommands(program, context);
+  addMigrationCommands(program, context);
   return program;
 }

@@ -11,6 +11,7 @@ const STATUS_STYLES: Record<string, Style> = {
   COMPLETED: 'green',
   RUNNING: 'cyan',
   FAILED: 'red',
+  ROLLED_BACK: 'red',
   TIMED_OUT: 'red',
   TERMINATED: 'red',
   CANCELLED: 'yellow',

@@ -4,6 +4,7 @@ import { readiness } from '../api/readiness.ts';
 import { findDbt } from '../engines/dbt/find-dbt.ts';
 import { engineAvailability } from '../pipelines/engine-availability.ts';
 import { Backfills } from '../pipelines/backfills.ts';
+import { Migrations } from '../pipelines/migrations.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { Foundations } from './foundations.ts';
@@ -21,6 +22,7 @@ export async function serveApi(foundations: Foundations): Promise<string> {
       sparkCompute: engines.sparkCompute,
     }),
     backfills: new Backfills(foundations),
+    migrations: new Migrations({ store, temporal, waker: foundations.migrationWaker }),
     registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,

@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createBackfillRecorder } from '../activities/backfill-recorder.ts';
 import { createRunLoader } from '../activities/load-run.ts';
+import { createMigrationActivities } from '../activities/migration-activities.ts';
+import { createMigrationRecorder } from '../activities/migration-recorder.ts';
 import { createNotificationActivities } from '../activities/notifications.ts';
 import { createStepActivities } from '../activities/pipeline-activities.ts';
 import { createPartitionActivities } from '../activities/process-partition.ts';
@@ -11,6 +13,8 @@ import { createSecretResolver } from '../activities/secrets.ts';
 import { openAirflow } from './open-airflow.ts';
 import { openDbt } from './open-dbt.ts';
 import { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
+import { createIcebergMigrator } from '../engines/migrations/iceberg-migrator.ts';
+import { createPostgresMigrator } from '../engines/migrations/postgres-migrator.ts';
 import { S3DatasetCopies } from '../engines/s3/s3-dataset-copies.ts';
 import { EgressGuard } from '../engines/egress-guard.ts';
 import { createLogNotifier } from '../notify/notifier.ts';
@@ -64,10 +68,15 @@ export async function serveWorkers(
         compute: openSparkCompute(config.spark, spark),
       }),
       ...createPartitionActivities(engines),
+      ...createMigrationActivities({
+        ...engines,
+        migrators: { iceberg: createIcebergMigrator({ catalog }), postgres: createPostgresMigrator() },
+      }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },
     recorder: {
       ...createBackfillRecorder(foundations),
+      ...createMigrationRecorder(foundations),
       ...createRunRecorder({
         ...foundations,
         loadRun,

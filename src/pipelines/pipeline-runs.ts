@@ -16,6 +16,8 @@ import type { Staging } from '../engines/staging.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
 import type { Actor } from './actor.ts';
+import type { MigrationDocument } from '../schemas/migration.ts';
+import { validatedTargets } from './migration-views.ts';
 import { retryRun } from './retry-run.ts';
 import type { RunCloser } from './run-closer.ts';
 import type { RunLauncher } from './run-launcher.ts';
@@ -33,6 +35,9 @@ export interface PipelineRunsDependencies {
   heartbeatTimeoutMs: number;
   sparkCompute: boolean;
 }
+
+/** Of a run that was forgotten while its gate was read. */
+const UNKNOWN = { pipelineId: '', pipelineName: '' };
 
 export class PipelineRuns {
   readonly #dependencies: PipelineRunsDependencies;
@@ -101,22 +106,26 @@ export class PipelineRuns {
   }
 
   async approvals(actor: Actor, page: Page): Promise<PageOf<PendingApproval>> {
-    const { items, total } = await this.#dependencies.store.gates.listOpen(actor.tenant, page);
-    return {
-      items: items.map(
-        ({ executionId, workflowId, pipelineId, pipelineName, openedAt, deadlineAt, approvers, report }) => ({
-          executionId,
-          workflowId,
-          pipelineId,
-          pipelineName,
-          openedAt: openedAt.toISOString(),
-          deadlineAt: deadlineAt.toISOString(),
-          approvers,
-          quality: qualityView(executionId, report),
-        }),
-      ),
-      total,
-    };
+    const { store } = this.#dependencies;
+    const { items, total } = await store.gates.listOpen(actor.tenant, page);
+    const approvals = items.map(async (waiting): Promise<PendingApproval> => {
+      const { executionId, workflowId, openedAt, deadlineAt, approvers, run, report, migration } = waiting;
+      const gate = {
+        workflowId,
+        openedAt: openedAt.toISOString(),
+        deadlineAt: deadlineAt.toISOString(),
+        approvers,
+      };
+      if (migration === null)
+        return { executionId, ...gate, ...(run ?? UNKNOWN), quality: qualityView(executionId, report) };
+      const { migrationId, name: migrationName, document } = migration;
+      const validation = validatedTargets(
+        await store.migrationSteps.list(migrationId),
+        document as unknown as MigrationDocument,
+      );
+      return { migrationId, migrationName, ...gate, validation };
+    });
+    return { items: await Promise.all(approvals), total };
   }
 
   async #run(actor: Actor, executionId: string): Promise<RunRow> {

@@ -3,7 +3,6 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { ServiceError } from '../errors.ts';
 import type { SignalBody } from '../schemas/api-requests.ts';
 import type { NewAuditEntry } from '../store/audit.ts';
-import type { RunRow } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
 import { approvalSignal, cancellationSignal, pauseSignal, resumeSignal } from '../workflows/messages.ts';
@@ -33,7 +32,7 @@ export async function signalRun(
     requestId: actor.requestId,
   };
   if (signal.name === 'approval') {
-    await answerGate(store, actor, run, { ...signal.data, answerId: reservedId }, audit);
+    await answerGate(store, actor, run.executionId, { ...signal.data, answerId: reservedId }, audit);
     // It is recorded; the reconciler delivers what does not arrive now.
     await deliverAnswer(temporal, workflowId, reservedId).catch(() => undefined);
     return;
@@ -55,20 +54,26 @@ export async function signalRun(
 
 type ApprovalData = Extract<SignalBody, { name: 'approval' }>['data'] & { answerId: string };
 
-async function answerGate(
+/**
+ * Records what a person says, if it counts.
+ *
+ * @param key of the gate: the execution, or the round of a migration
+ * @throws ServiceError FORBIDDEN for who may not answer, CONFLICT when the gate is not open, answered, or too late
+ */
+export async function answerGate(
   store: Store,
   actor: Actor,
-  run: RunRow,
+  key: string,
   { approved, comment, answerId }: ApprovalData,
   audit: NewAuditEntry,
 ): Promise<void> {
-  const gate = await store.gates.find(run.executionId);
+  const gate = await store.gates.find(key);
   if (gate !== undefined && !mayAnswer(actor, gate.approvers)) {
     throw new ServiceError('FORBIDDEN', `This gate is answered by ${gate.approvers.join(', ')}`);
   }
   const { outcome } = await store.transaction(async ({ gates, audit: auditLog }) => {
     const answering = await gates.answer({
-      executionId: run.executionId,
+      executionId: key,
       answerId,
       kind: approved ? 'approved' : 'rejected',
       by: actor.user,

@@ -1,6 +1,7 @@
 /** What the HTTP API answers about runs (spec section 4): executions, steps, logs, quality, status, approvals. */
 import * as z from 'zod';
 import { answeredInstant, count, pageOf } from './api-answers.ts';
+import { pendingMigration } from './api-migrations.ts';
 import { RUN_STATUSES } from './api-requests.ts';
 
 const runStatus = z.enum(RUN_STATUSES).meta({ id: 'RunStatus', description: "The run's outcome; RUNNING until then." });
@@ -152,7 +153,7 @@ const pendingApproval = z
     quality: qualityReportAnswer,
   })
   .meta({ id: 'PendingApproval' });
-export const approvalPage = pageOf(pendingApproval).meta({ id: 'ApprovalPage' });
+export const approvalPage = pageOf(z.union([pendingApproval, pendingMigration])).meta({ id: 'ApprovalPage' });
 
 export type StartedRun = z.output<typeof startedRun>;
 export type Execution = z.output<typeof executionAnswer>;
@@ -160,4 +161,4 @@ export type Step = z.output<typeof step>;
 export type LogLine = z.output<typeof logLine>;
 export type QualityReportAnswer = z.output<typeof qualityReportAnswer>;
 export type WorkflowStatus = z.output<typeof workflowStatus>;
-export type PendingApproval = z.output<typeof pendingApproval>;
+export type PendingApproval = z.output<typeof approvalPage>['data'][number];

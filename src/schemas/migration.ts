@@ -3,7 +3,7 @@
  * What depends on a table as it is (whether a column is there, what a type may become) is the engines' to say.
  */
 import * as z from 'zod';
-import { partitionField, qualityCheck, tableName } from './definition.ts';
+import { partitionField, type QualityCheck, qualityCheck, tableName } from './definition.ts';
 
 const column = z.string().min(1).max(255);
 const typeName = z.string().min(1).max(255);
@@ -70,8 +70,8 @@ const postgresChange = z.discriminatedUnion('op', [
   sqlChange,
 ]);
 
-/** `source` of a check is the target's table, and may be left out. */
-const checks = z.array(qualityCheck).default([]);
+/** All kinds but `referential`: there is no second table. `source` is the target's table, and may be left out. */
+const checks = z.array(z.discriminatedUnion('type', ownChecks())).max(100).default([]);
 const icebergTarget = z.strictObject({
   type: z.literal('iceberg'),
   table: tableName,
@@ -96,6 +96,21 @@ export const migrationDocument = z.strictObject({
     .min(1)
     .max(20),
 });
+
+/** The checks of a pipeline, of one table. */
+function ownChecks() {
+  const source = z.string().min(1).max(255).optional();
+  const kinds = qualityCheck.options.filter((kind) => kind.shape.type.value !== 'referential');
+  // Which keys the others have, `extend` keeps; the array's type does not.
+  return kinds.map((kind) => kind.extend({ source })) as unknown as OwnCheckKinds;
+}
+type OwnCheck = z.ZodType<TableCheck> & (typeof qualityCheck.options)[number];
+type OwnCheckKinds = readonly [OwnCheck, ...OwnCheck[]];
+/** A check with the table's name left out, or as it stands in the target. */
+type TableCheck = WithoutSource<Exclude<QualityCheck, { type: 'referential' }>> & {
+  source?: string | undefined;
+};
+type WithoutSource<Check> = Check extends unknown ? Omit<Check, 'source'> : never;
 
 export type MigrationDocument = z.output<typeof migrationDocument>;
 export type MigrationTarget = MigrationDocument['targets'][number];

@@ -3,10 +3,10 @@
  * everyone else finds it there. Each is one statement, judged by the database's clock.
  */
 import { randomUUID } from 'node:crypto';
-import { and, asc, eq, exists, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
 import type { Database } from './database.ts';
-import { gateAnswers, gates, qualityReports, runs } from './schema.ts';
+import { gateAnswers, gates, qualityReports, runs, tableMigrations } from './schema.ts';
 import { storableText } from './storable-text.ts';
 
 export type GateAnswerRow = typeof gateAnswers.$inferSelect;
@@ -35,10 +35,13 @@ export interface UndeliveredAnswer {
 
 export function gateAnswerRepository(database: Database) {
   const repository = {
-    /** A person's answer: it counts while the gate is open, its report exists and the deadline has not passed. */
+    /**
+     * A person's answer: it counts while the gate is open, its report exists and the deadline has not passed. A migration's
+     * gate opens after its impact was recorded.
+     */
     async answer({ executionId, answerId, kind, by, comment }: PersonsAnswer): Promise<Answering> {
       const report = database.select().from(qualityReports).where(eq(qualityReports.executionId, executionId));
-      const open = and(sql`clock_timestamp() < ${gates.deadlineAt}`, exists(report));
+      const open = and(sql`clock_timestamp() < ${gates.deadlineAt}`, or(exists(report), isNotNull(gates.migrationId)));
       const recorded = await insertAnswer(database, { executionId, answerId, kind, by, comment }, open);
       if (recorded !== undefined) return { outcome: 'recorded', answer: recorded };
       const [gate] = await database
@@ -76,7 +79,7 @@ export function gateAnswerRepository(database: Database) {
         .where(and(eq(gateAnswers.answerId, answerId), isNull(gateAnswers.deliveredAt)));
     },
 
-    /** People's answers, given before, to runs that are open and are not known to have them: to be delivered again. */
+    /** People's answers, given before, to what is open and is not known to have them: to be delivered again. */
     async undelivered(answeredBefore: Date, limit = 100): Promise<UndeliveredAnswer[]> {
       return database
         .select({
@@ -86,9 +89,11 @@ export function gateAnswerRepository(database: Database) {
         })
         .from(gateAnswers)
         .innerJoin(gates, eq(gates.executionId, gateAnswers.executionId))
-        .innerJoin(runs, and(eq(runs.executionId, gateAnswers.executionId), eq(runs.status, 'RUNNING')))
+        .leftJoin(runs, eq(runs.executionId, gateAnswers.executionId))
+        .leftJoin(tableMigrations, eq(tableMigrations.migrationId, gates.migrationId))
         .where(
           and(
+            or(eq(runs.status, 'RUNNING'), eq(tableMigrations.status, 'RUNNING')),
             isNull(gateAnswers.deliveredAt),
             inArray(gateAnswers.kind, ['approved', 'rejected']),
             lt(gateAnswers.answeredAt, answeredBefore),

@@ -3,7 +3,7 @@
  * which no name can, so that what stands for `{id}` in a path is one or the other and never both.
  */
 import { randomUUID } from 'node:crypto';
-import { and, arrayContains, count, desc, eq, isNull, or, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, count, desc, eq, gt, isNull, or, sql } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
 import type { JsonObject } from '../schemas/json.ts';
 import type { Database } from './database.ts';
@@ -165,6 +165,23 @@ export function pipelineRepository(database: Database) {
         .limit(page.size)
         .offset(offsetOf(page));
       return { items, total: counted?.total ?? 0 };
+    },
+
+    /** The newest documents of all that are registered, by their ids, from the one after: to go through in portions. */
+    async documents(
+      tenant: string,
+      limit: number,
+      afterPipelineId = '',
+    ): Promise<Pick<PipelineRow, 'pipelineId' | 'name' | 'document'>[]> {
+      return database
+        .select({ pipelineId: pipelines.pipelineId, name: pipelines.name, document: pipelineRevisions.document })
+        .from(pipelines)
+        .innerJoin(pipelineRevisions, CURRENT_REVISION)
+        .where(
+          and(eq(pipelines.tenant, tenant), isNull(pipelines.deletedAt), gt(pipelines.pipelineId, afterPipelineId)),
+        )
+        .orderBy(asc(pipelines.pipelineId))
+        .limit(limit);
     },
 
     /** Its runs and revisions stay, its name is free again. The id of what was removed, or undefined. */

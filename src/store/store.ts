@@ -20,6 +20,8 @@ import { runReading } from './runs.ts';
 import { runSlots } from './run-slots.ts';
 import { stepRepository } from './steps.ts';
 import { storeFailure } from './store-failure.ts';
+import { tableMigrationStepRepository } from './table-migration-steps.ts';
+import { tableMigrationRepository } from './table-migrations.ts';
 import { watermarkRepository } from './watermarks.ts';
 
 type Repositories = ReturnType<typeof repositoriesOf>;
@@ -100,6 +102,8 @@ function repositoriesOf(database: Database, around: Around) {
     watermarks: wrapped(watermarkRepository(database), around),
     backfills: wrapped(backfillRepository(database), around),
     partitions: wrapped(backfillPartitionRepository(database), around),
+    migrations: wrapped(tableMigrationRepository(database), around),
+    migrationSteps: wrapped(tableMigrationStepRepository(database), around),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ActivityOptions } from '@temporalio/workflow';
 import { ActivityCancellationType } from '@temporalio/workflow';
 import type { ActivityName } from '../schemas/definition.ts';
 import type { ActivityPolicy, RunPlan } from './messages.ts';
+import type { MigrationActivityName } from './migration-messages.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -25,7 +26,13 @@ const TRANSFORMATION = policy(2 * HOUR_MS, 3, 60 * SECOND_MS, 15 * MINUTE_MS, 2)
 const LOADING = policy(HOUR_MS, 3, 30 * SECOND_MS, 10 * MINUTE_MS, 2);
 const NOTIFICATION = policy(5 * MINUTE_MS, 5, 5 * SECOND_MS, MINUTE_MS, 1.5);
 
-const POLICIES: Record<ActivityName, ActivityPolicy> = {
+const BACKUP = policy(HOUR_MS, 2, MINUTE_MS, 5 * MINUTE_MS, 2);
+const EVERYTHING_ELSE = policy(10 * MINUTE_MS, 5, 10 * SECOND_MS, 5 * MINUTE_MS, 2);
+
+/** Those that a pipeline may override, and those of migrations. */
+type ScheduledActivity = ActivityName | MigrationActivityName;
+
+const POLICIES: Record<ScheduledActivity, ActivityPolicy> = {
   extract_data: EXTRACTION,
   validate_quality: QUALITY,
   trigger_airflow_dag: TRANSFORMATION,
@@ -40,9 +47,15 @@ const POLICIES: Record<ActivityName, ActivityPolicy> = {
   notify_quality_issue: NOTIFICATION,
   notify_pipeline_completion: NOTIFICATION,
   notify_failure: NOTIFICATION,
+  validate_migration: EVERYTHING_ELSE,
+  create_backup: BACKUP,
+  apply_migration: EVERYTHING_ELSE,
+  validate_post_migration: EVERYTHING_ELSE,
+  restore_backup: BACKUP,
+  release_backup: EVERYTHING_ELSE,
 };
 
-const TASK_QUEUES: Record<ActivityName, string> = {
+const TASK_QUEUES: Record<ScheduledActivity, string> = {
   extract_data: 'extract',
   validate_quality: 'quality',
   trigger_airflow_dag: 'transform',
@@ -57,12 +70,20 @@ const TASK_QUEUES: Record<ActivityName, string> = {
   notify_quality_issue: 'notify',
   notify_pipeline_completion: 'notify',
   notify_failure: 'notify',
+  validate_migration: 'maintenance',
+  create_backup: 'maintenance',
+  apply_migration: 'maintenance',
+  validate_post_migration: 'maintenance',
+  restore_backup: 'maintenance',
+  release_backup: 'maintenance',
 };
 
-type PolicyPlan = Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'taskQueue' | 'fairnessKey'>;
+type PolicyPlan = Pick<RunPlan, 'heartbeatTimeoutMs' | 'priorityKey' | 'taskQueue' | 'fairnessKey'> & {
+  policies: Partial<Record<ScheduledActivity, Partial<ActivityPolicy>>>;
+};
 
-/** Options of one activity of a run: its row of the table with what the pipeline overrides. */
-export function activityOptions(activity: ActivityName, step: string, plan: PolicyPlan): ActivityOptions {
+/** Options of one activity: its row of the table with what is overridden. */
+export function activityOptions(activity: ScheduledActivity, step: string, plan: PolicyPlan): ActivityOptions {
   const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
   const effective = { ...base, ...plan.policies[activity] };
   return {

@@ -6,17 +6,23 @@ import { route } from '../route.ts';
 
 const tag = 'Workflows';
 
+/** Of a migration, by the id that it has from its start; all others are runs. */
+const isMigration = (workflowId: string): boolean => workflowId.startsWith('migration-');
+
 export const workflowRoutes = [
   route({
     method: 'get',
     path: '/v1/pipelines/workflows/{workflowId}/status',
     operationId: 'getStatus',
     tag,
-    summary: 'How far a run is',
+    summary: 'How far a run or a migration is',
     role: 'viewer',
     answers: { 200: { description: 'The status.', schema: workflowStatus } },
     errors: [404],
-    handle: async ({ actor, path }, { runs }) => ({ status: 200, body: await runs.status(actor, path.workflowId) }),
+    handle: async ({ actor, path: { workflowId } }, { runs, migrations }) => ({
+      status: 200,
+      body: await (isMigration(workflowId) ? migrations : runs).status(actor, workflowId),
+    }),
   }),
   route({
     method: 'post',
@@ -24,13 +30,14 @@ export const workflowRoutes = [
     operationId: 'signalWorkflow',
     tag,
     summary: 'Answer the gate, cancel, pause or resume',
-    description: 'Answering the gate needs the role approver, everything else operator. Who answered is who asks.',
+    description:
+      'Answering the gate needs the role approver, everything else operator. Who answered is who asks. A migration can be answered and cancelled.',
     role: ({ name }) => (name === 'approval' ? 'approver' : 'operator'),
     body: { schema: signalBody },
     answers: { 202: { description: 'Recorded; the run will get it.', schema: signalAnswer } },
     errors: [404, 409],
-    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs }) => {
-      await runs.signal(actor, workflowId, body, reservedId);
+    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs, migrations }) => {
+      await (isMigration(workflowId) ? migrations : runs).signal(actor, workflowId, body, reservedId);
       return { status: 202, body: { workflowId, signal: body.name, status: 'ACCEPTED' } };
     },
   }),
@@ -42,7 +49,12 @@ export const workflowRoutes = [
     summary: 'Gates that wait for a person, the longest waiting first',
     role: 'viewer',
     query: pageQuery,
-    answers: { 200: { description: 'A page of them, with their quality reports.', schema: approvalPage } },
+    answers: {
+      200: {
+        description: 'A page of them, with their quality reports; of migrations, with their impact.',
+        schema: approvalPage,
+      },
+    },
     handle: async ({ actor, query }, { runs }) => ({
       status: 200,
       body: pageAnswer(await runs.approvals(actor, query), query),

@@ -2,10 +2,12 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp, type AppDependencies } from '../../../src/api/app.ts';
+import { ServiceError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
 import { Backfills } from '../../../src/pipelines/backfills.ts';
+import { Migrations } from '../../../src/pipelines/migrations.ts';
 import { PipelineRegistry } from '../../../src/pipelines/registry.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { InMemoryRuns } from './in-memory-runs.ts';
@@ -52,6 +54,11 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
   });
   const runs = new InMemoryRuns(registry);
   const backfills = new Backfills({ store, waker: { wake: () => Promise.resolve() } });
+  const migrations = new Migrations({
+    store,
+    temporal: { call: () => Promise.reject(new ServiceError('SERVICE_UNAVAILABLE', 'Temporal is no part of this')) },
+    waker: { wake: () => Promise.resolve() },
+  });
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
   const logger = createLogger('debug', {
@@ -63,6 +70,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     registry,
     runs,
     backfills,
+    migrations,
     metrics,
     logger,
     metricsText: () => metrics.registry.metrics(),

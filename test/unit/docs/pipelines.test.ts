@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
 import { validateDocument } from '../../../src/pipelines/validate-document.ts';
+import { validateMigration } from '../../../src/pipelines/validate-migration.ts';
 import { qualityCheck } from '../../../src/schemas/definition.ts';
 import { parseDocument } from '../../../src/schemas/parse-document.ts';
 import { codeBlocks, readDocument, tableRows } from '../../support/markdown.ts';
@@ -36,4 +37,18 @@ test('the table of checks, when types of checks change, has each of them', async
   );
   const types = qualityCheck.options.map(({ shape }) => shape.type.value);
   expect(rows).toEqual(expect.arrayContaining(types));
+});
+
+test('the migrations of the documents and the examples, when they are validated, have no faults', async () => {
+  const folder = new URL('../../../examples/migrations/', import.meta.url);
+  const examples = await Promise.all(
+    (await readdir(folder)).map((file) => readDocument(`examples/migrations/${file}`)),
+  );
+  const blocks = codeBlocks(await readDocument('docs/migrations.md')).filter(({ language }) => language === 'yaml');
+  const documents = [...examples, ...blocks.map(({ text }) => text)];
+  expect(documents).toHaveLength(3);
+  for (const text of documents) {
+    const parsed = parseDocument(text, 'yaml');
+    expect('faults' in parsed ? parsed : await validateMigration(parsed.value)).not.toHaveProperty('faults');
+  }
 });

@@ -27,8 +27,10 @@ export class Lake {
   readonly #connection: DuckDBConnection;
   #count = 0;
 
-  static async open(): Promise<Lake> {
-    const folder = await mkdtemp(join(tmpdir(), 'iceberg-'));
+  /** @param at where a service keeps its own: the folder is made if it is not there yet */
+  static async open(at?: string): Promise<Lake> {
+    const folder = at ?? (await mkdtemp(join(tmpdir(), 'iceberg-')));
+    await mkdir(folder, { recursive: true });
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
     return new Lake(folder, await instance.connect());
   }
