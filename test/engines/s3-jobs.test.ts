@@ -100,13 +100,16 @@ describe('what a job left on S3', () => {
     expect(await measured('s3://lake/jobs/nothing/')).toBeUndefined();
   });
 
-  test.each(['P', 'PAR1', 'no Parquet at all, however it is called'])('when it is "%s", is refused', async (content) => {
-    await gateway.put('jobs/broken/a.parquet', content);
-    await expect(measured('s3://lake/jobs/broken/')).rejects.toMatchObject({
-      type: 'ValidationError',
-      message: 's3://lake/jobs/broken/a.parquet is no Parquet file',
-    });
-  });
+  test.each(['P', 'PAR1', 'no Parquet at all, however it is called'])(
+    'when it is "%s", is refused',
+    async (content) => {
+      await gateway.put('jobs/broken/a.parquet', content);
+      await expect(measured('s3://lake/jobs/broken/')).rejects.toMatchObject({
+        type: 'ValidationError',
+        message: 's3://lake/jobs/broken/a.parquet is no Parquet file',
+      });
+    },
+  );
 
   test('when Flink named its files, has them named as Parquet once, however often', async () => {
     for (const name of ['part-1-0', 'part-2-0', 'part-3-0.parquet']) await gateway.put(`jobs/flink/${name}`, parquet);
