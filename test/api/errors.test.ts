@@ -21,7 +21,7 @@ describe('an error', () => {
     ['GET', '/v1/pipelines/workflows/no-such/status'],
     ['POST', '/v1/pipelines/no-such/execute'],
     ['POST', '/v1/pipelines/birds/nothing'],
-    ['GET', '/v1/migrations'],
+    ['GET', '/v1/migrations/no-such'],
     ['GET', '/v1/pipelines/birds/schedule'],
     ['GET', '/v1/pipelines/%F0%9F%90%A6'],
     ['PATCH', '/v1/pipelines/birds'],
