@@ -204,11 +204,12 @@ function tableKey(target: MigrationTarget): string {
   return `postgres:${createHash('sha256').update(target.connection).digest('hex').slice(0, 20)}:${table}`;
 }
 
-/** Engines name the place within the target: `changes.2: …`. */
+/** Engines name the place within the target: `changes.2 (drop_column): …`. */
 function faultOf(position: number, message: string): { path: string; message: string } {
-  const [, within, rest] = /^((?:changes|checks)\.\d+(?:\.\w+)*): ([^]*)$/.exec(message) ?? [];
+  const [, within] = /^((?:changes|checks)\.\d+(?:\.\w+)*)(?=[ :])/.exec(message) ?? [];
   const target = `targets.${position}`;
-  return within === undefined ? { path: target, message } : { path: `${target}.${within}`, message: rest ?? message };
+  if (within === undefined) return { path: target, message };
+  return { path: `${target}.${within}`, message: message.slice(within.length).replace(/^: ?| /, '') };
 }
 
 function started({ migrationId, workflowId }: MigrationRow): StartedMigration {

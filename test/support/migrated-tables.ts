@@ -109,6 +109,8 @@ export class MigratedTables implements AsyncDisposable {
 
   /** Ids that the writer was told are in, and that are not. */
   async lost(): Promise<number[]> {
+    // Before anything is read: what is told meanwhile may be in no answer.
+    const written = [...this.written].map(([table, ids]) => [table, [...ids]] as const);
     const there = new Map<string, Set<number>>();
     for (const table of TABLES) {
       const rows = await this.lake.query(table, `select id from live where who = 'foreign'`);
@@ -116,7 +118,7 @@ export class MigratedTables implements AsyncDisposable {
     }
     const { rows } = await this.db.query<{ id: number }>(`select id from three where who = 'foreign'`);
     there.set('three', new Set(rows.map(({ id }) => id)));
-    return [...this.written].flatMap(([table, ids]) => ids.filter((id) => !there.get(table)?.has(id)));
+    return written.flatMap(([table, ids]) => ids.filter((id) => !there.get(table)?.has(id)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
