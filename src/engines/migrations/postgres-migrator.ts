@@ -126,11 +126,7 @@ function connected<T>({ target, signal }: Migration, use: (client: pg.Client) =>
 }
 
 /** Indexes are built beside readers; everything else keeps everybody out, so that is asked for at once, not on the way. */
-async function lockTable(
-  client: pg.Client,
-  table: MigratedTable,
-  changes: PostgresTarget['changes'],
-): Promise<void> {
+async function lockTable(client: pg.Client, table: MigratedTable, changes: PostgresTarget['changes']): Promise<void> {
   const mode = changes.every(({ op }) => op === 'add_index') ? 'SHARE' : 'ACCESS EXCLUSIVE';
   await client.query(`LOCK TABLE ${table.sql} IN ${mode} MODE`);
 }

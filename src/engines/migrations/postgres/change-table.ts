@@ -52,7 +52,10 @@ async function changed(
     case 'add_column': {
       await checkTypeName(client, change.type);
       const value = change.default === undefined ? '' : ` DEFAULT ${literal(client, change.default)}`;
-      await single(client, `ALTER TABLE ${table.sql} ADD COLUMN ${quoteIdentifier(change.column)} ${change.type}${value}`);
+      await single(
+        client,
+        `ALTER TABLE ${table.sql} ADD COLUMN ${quoteIdentifier(change.column)} ${change.type}${value}`,
+      );
       if (change.comment !== undefined) await comment(context, change.column, change.comment);
       return [{ kind: 'drop_column', column: change.column }];
     }
@@ -124,8 +127,8 @@ async function dropIndex(
   if (found.constraint !== null) throw conflict(`${name} belongs to the constraint ${found.constraint}; drop that`);
   if (found.marked) throw conflict(`${name} is what CLUSTER or replication goes by`);
   const index = `${quoteIdentifier(table.schema)}.${quoteIdentifier(name)}`;
-  if (found.unique) {
-    // Kept under another name it would still refuse rows.
+  if (found.unique || !found.plain) {
+    // Kept under another name it would still refuse rows, or changes of what its expressions name.
     await client.query(`DROP INDEX ${index}`);
     return [{ kind: 'create_index', name, definition: found.definition, comment: found.comment }];
   }

@@ -44,6 +44,7 @@ export async function refuseDependents(
       throw new EngineError('SchemaConflictError', message);
     }
     if (change.op === 'drop_constraint') dropped.add(change.name);
+    if (change.op === 'drop_column') dropped.add(`the generated column ${change.column}`);
     rename(numbers, change);
   }
 }
@@ -63,7 +64,8 @@ async function dependentsOf(
   const found = await ask(client, DEPENDENTS, [oid, number]);
   if (change.op === 'retype_column') return found.filter((dependent) => !dependent.startsWith('the foreign key '));
   const key = shape.constraints.find(({ kind, columns }) => kind === 'p' && columns.includes(number));
-  return key === undefined || dropped.has(key.name) ? found : [...found, `the primary key ${key.name}`];
+  const left = found.filter((dependent) => !dropped.has(dependent));
+  return key === undefined || dropped.has(key.name) ? left : [...left, `the primary key ${key.name}`];
 }
 
 async function ask(client: pg.Client, sql: string, parameters: unknown[]): Promise<string[]> {

@@ -12,8 +12,8 @@ const TABLE = 'pipeline_migrations';
 /** As for loads: far longer than anybody can ask for a migration again. */
 const KEPT = '400 days';
 
-/** `ready`: nothing was changed yet; `released`: it is over, and nothing was kept. */
-export type MigrationState = 'ready' | 'applied' | 'restored' | 'released';
+/** `ready`: nothing was changed yet; `completed`: applied for good, and nothing was kept for a restore. */
+export type MigrationState = 'ready' | 'applied' | 'restored' | 'completed';
 
 /** What an applied migration did. */
 export interface AppliedRecord {
@@ -24,7 +24,7 @@ export interface AppliedRecord {
 
 export interface LedgerRow {
   state: MigrationState;
-  /** Whether it stands applied now, or stood so before it was restored. */
+  /** Whether it stands applied, or stood so before it was restored. */
   wasApplied: boolean;
   record: AppliedRecord | null;
 }
@@ -81,7 +81,7 @@ export async function setState(
 /** Forgets those that are long over. */
 export async function forgetOldRows(client: pg.Client, schema: string): Promise<void> {
   await client.query(
-    `DELETE FROM ${ledgerOf(schema)} WHERE state = 'released' AND changed_at < now() - interval '${KEPT}'`,
+    `DELETE FROM ${ledgerOf(schema)} WHERE state IN ('completed', 'restored') AND changed_at < now() - interval '${KEPT}'`,
   );
 }
 

@@ -13,7 +13,7 @@ const LOOK_FOR_MS = 5_000;
 /** Exactly, or as the server estimates when counting takes long. */
 export async function countRows(client: pg.Client, table: MigratedTable): Promise<{ rows: number; exact: boolean }> {
   const counted = await look<{ rows: string }>(client, `SELECT count(*)::text AS rows FROM ${table.sql}`);
-  return counted === undefined
+  return counted === undefined || counted === null
     ? { rows: Math.max(table.estimatedRows, 0), exact: false }
     : { rows: Number(counted.rows), exact: true };
 }
@@ -54,7 +54,10 @@ async function lookAt(
   const where = changeName(at, change);
   if (change.op === 'set_required') {
     const name = quoteIdentifier(change.column);
-    const found = await look(client, `SELECT count(*) FROM (SELECT FROM ${table.sql} WHERE ${name} IS NULL LIMIT 1) n HAVING count(*) > 0`);
+    const found = await look(
+      client,
+      `SELECT count(*) FROM (SELECT FROM ${table.sql} WHERE ${name} IS NULL LIMIT 1) n HAVING count(*) > 0`,
+    );
     if (found === null) return undefined;
     if (found === undefined) return `${where}: the table is too large to look for rows without a value`;
     throw new EngineError('SchemaConflictError', `${where}: rows of the table have no value in ${change.column}`);
@@ -64,10 +67,16 @@ async function lookAt(
   const wide = await canonicalType(client, change.type);
   if (change.using === undefined && isLossless(type, wide)) return undefined;
   const value = change.using === undefined ? `${name}::${wide}` : `(${change.using}\n)`;
-  const lossless = change.using === undefined ? `${value}::text::${type}::text IS DISTINCT FROM ${name}::text` : `${value} IS NULL AND ${name} IS NOT NULL`;
+  const lossless =
+    change.using === undefined
+      ? `${value}::text::${type}::text IS DISTINCT FROM ${name}::text`
+      : `${value} IS NULL AND ${name} IS NOT NULL`;
   let lost: { lost: string } | null | undefined;
   try {
-    lost = await look<{ lost: string }>(client, `SELECT count(*) FILTER (WHERE ${lossless})::text AS lost FROM ${table.sql}`);
+    lost = await look<{ lost: string }>(
+      client,
+      `SELECT count(*) FILTER (WHERE ${lossless})::text AS lost FROM ${table.sql}`,
+    );
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || change.using === undefined) return `${where}: ${messageOf(error)}`;
     throw new EngineError('SchemaConflictError', `${where}: ${messageOf(error)}`, { cause: error });

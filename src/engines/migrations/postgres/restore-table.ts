@@ -15,10 +15,8 @@ export interface RowPlace {
 
 /** @throws EngineError `SchemaConflictError` when it cannot be done without harm: nothing is changed then */
 export async function restoreTable(client: pg.Client, row: LedgerRow, place: RowPlace): Promise<RestoredTable> {
-  if (row.state === 'restored' || (row.state === 'released' && !row.wasApplied)) {
-    return { changed: row.wasApplied, notes: [] };
-  }
-  if (row.state === 'released') throw refusal('the migration is over, and what it kept for a restore is gone');
+  if (row.state === 'restored') return { changed: row.wasApplied, notes: [] };
+  if (row.state === 'completed') throw refusal('the migration is over, and what it kept for a restore is gone');
   const { schema, name } = place;
   if (row.state === 'ready' || row.record === null) {
     await setState(client, schema, name, { ...row, state: 'restored' });

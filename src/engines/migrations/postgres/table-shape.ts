@@ -119,7 +119,7 @@ export function visibleColumns({ columns }: TableShape): TableColumn[] {
 export function partsOf(shape: TableShape): Map<string, string> {
   return new Map([
     ['comment', JSON.stringify(shape.comment)],
-    ...shape.columns.map((column): [string, string] => [`column ${column.number}`, JSON.stringify(column)]),
+    ...shape.columns.map((column): [string, string] => [`column ${column.number}`, inOrder(column)]),
     ...shape.constraints.map(({ name, definition, comment }): [string, string] => [
       `constraint ${name}`,
       JSON.stringify([definition, comment]),
@@ -129,6 +129,11 @@ export function partsOf(shape: TableShape): Map<string, string> {
       JSON.stringify([definition, comment, marked]),
     ]),
   ]);
+}
+
+/** The database may have put the keys of what it kept in another order. */
+function inOrder(column: ShapeColumn): string {
+  return JSON.stringify(Object.entries(column).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** Names of the parts in which two shapes differ. */

@@ -79,7 +79,10 @@ interface Defined {
   comment: string | null;
 }
 
-async function createIndex({ client, table }: UndoContext, { name, definition, comment: text }: Defined): Promise<void> {
+async function createIndex(
+  { client, table }: UndoContext,
+  { name, definition, comment: text }: Defined,
+): Promise<void> {
   await client.query(definition);
   if (text === null) return;
   const index = `${quoteIdentifier(table.schema)}.${quoteIdentifier(name)}`;
@@ -123,8 +126,7 @@ async function undoRetype(
   const { client, table } = context;
   const name = quoteIdentifier(column.name);
   const cast = await castBetween(client, type, column.type);
-  const isSame =
-    copy === null ? 'false' : `record_image_eq(ROW(${name}), ROW(${quoteIdentifier(copy)}))`;
+  const isSame = copy === null ? 'false' : `record_image_eq(ROW(${name}), ROW(${quoteIdentifier(copy)}))`;
   const changed = cast.isLost(name);
   const { rows } = await client.query<{ lost: string }>(
     `SELECT count(*)::text AS lost FROM ${table.sql} WHERE CASE WHEN ${isSame} THEN false ELSE ${changed} END`,
@@ -201,4 +203,3 @@ export async function reconcileDefinitions(context: UndoContext, before: TableSh
     }
   });
 }
-
