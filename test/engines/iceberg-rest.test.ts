@@ -2,6 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ModelledTable } from './lakehouse.ts';
+import { expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
 import { isCommit, openRestLakehouse, type RestLakehouse } from './iceberg-rest-lakehouse.ts';
 import { startWriter } from './writers.ts';
 
@@ -251,5 +252,27 @@ describe('a REST catalog that is away', () => {
       }
     }
     await expectOneSnapshotEach(table);
+  });
+});
+
+describe("schema migrations through Apache Iceberg's REST catalog, as pyiceberg and Spark 4.1 read and write around them", () => {
+  test('when the changes stay, the rows are read under the new schema and both write on', async () => {
+    await expectMigrated(rest.lakehouse, 'migrated.kept');
+  });
+
+  test('when the table is restored, it is as before, with the rows that both wrote meanwhile', async () => {
+    await expectRestored(rest.lakehouse, 'migrated.restored');
+  });
+
+  test('when types were widened, they are restored unless somebody wrote wider values', async () => {
+    await expectTypesRestored(rest.lakehouse, 'migrated.types');
+  });
+
+  test("when a commit's answer is lost, it is found by its name and made once", async () => {
+    const commitsBefore = commits();
+    let lost = 0;
+    rest.proxy.hooks = { onAnswer: (request) => (isCommit(request) && lost++ % 2 === 1 ? 'cut' : undefined) };
+    await expectRestored(rest.lakehouse, 'migrated.lost');
+    expect(commits() - commitsBefore).toBeGreaterThan(0);
   });
 });

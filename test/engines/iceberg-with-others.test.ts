@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
 import { Lakehouse, type ModelledTable } from './lakehouse.ts';
 import { startWriter } from './writers.ts';
 
@@ -292,5 +293,19 @@ describe('a table that a writer of ours and Spark 4.1 write to at once', () => {
     expect(await writer.ended).toEqual({ code: 0, signal: null, said: '' });
     expect(inserts).toBeGreaterThan(1);
     await table.expectSound();
+  });
+});
+
+describe('schema migrations in the embedded catalog, as pyiceberg and Spark 4.1 read and write around them', () => {
+  test('when the changes stay, the rows are read under the new schema and both write on', async () => {
+    await expectMigrated(lakehouse, 'others.migrated');
+  });
+
+  test('when the table is restored, it is as before, with the rows that both wrote meanwhile', async () => {
+    await expectRestored(lakehouse, 'others.restored');
+  });
+
+  test('when types were widened, they are restored unless somebody wrote wider values', async () => {
+    await expectTypesRestored(lakehouse, 'others.types');
   });
 });

@@ -29,6 +29,8 @@ function holds(metadata: TableMetadata | undefined, requirement: TableRequiremen
       return metadata['last-column-id'] === requirement['last-assigned-field-id'];
     case 'assert-current-schema-id':
       return metadata['current-schema-id'] === requirement['current-schema-id'];
+    case 'assert-last-assigned-partition-id':
+      return metadata['last-partition-id'] === requirement['last-assigned-partition-id'];
     case 'assert-default-spec-id':
       return metadata['default-spec-id'] === requirement['default-spec-id'];
   }
@@ -105,6 +107,11 @@ function applyUpdate(metadata: TableMetadata, update: TableUpdate): TableMetadat
       return addSnapshot(metadata, update.snapshot);
     case 'set-snapshot-ref':
       return setRef(metadata, update);
+    case 'remove-snapshot-ref': {
+      const gone = update['ref-name'];
+      const kept = Object.entries(metadata.refs ?? {}).filter(([name]) => name !== gone);
+      return { ...metadata, refs: Object.fromEntries(kept) };
+    }
     case 'set-properties':
       return { ...metadata, properties: { ...metadata.properties, ...update.updates } };
     case 'remove-properties': {

@@ -1,0 +1,126 @@
+/** Migrations of Iceberg tables, with Spark and pyiceberg at work in between and as readers of what is left. */
+import { expect } from 'vitest';
+import { parseTableIdentifier } from '../../src/engines/iceberg/catalog.ts';
+import { currentSchema, defaultSpec } from '../../src/engines/iceberg/table-metadata.ts';
+import { createIcebergMigrator } from '../../src/engines/migrations/iceberg-migrator.ts';
+import type { TableMigration } from '../../src/engines/migrations/table-migrator.ts';
+import { type IcebergTarget, migrationDocument } from '../../src/schemas/migration.ts';
+import type { Lakehouse, ModelledTable } from './lakehouse.ts';
+
+const CHANGES = [
+  { op: 'add_column', column: 'added', type: 'decimal(10, 2)', comment: 'new' },
+  { op: 'drop_column', column: 'price' },
+  { op: 'rename_column', column: 'note', to: 'remark' },
+  { op: 'retype_column', column: 'k', type: 'long' },
+  { op: 'retype_column', column: 'f', type: 'double' },
+  { op: 'set_comment', comment: 'all of it' },
+  { op: 'set_partition_by', partition_by: ['day(d)', 'part'] },
+];
+/** Of which the files that others write meanwhile can be read afterwards. */
+const WITHOUT_TYPES = CHANGES.filter(({ op }) => op !== 'retype_column');
+
+const ROWS = (
+  from: number,
+  to: number,
+) => `SELECT i::INTEGER AS k, (i % 3)::INTEGER AS part, 'note ' || i AS note, i::FLOAT AS f,
+  DATE '2024-01-01' + (i % 5)::INTEGER AS d, (i / 4)::DECIMAL(9, 2) AS price FROM range(${from}, ${to}) AS r(i)`;
+
+function migration(table: ModelledTable, changes: unknown[]): TableMigration<IcebergTarget> {
+  const document = migrationDocument.parse({ name: 'm', targets: [{ type: 'iceberg', table: table.name, changes }] });
+  return {
+    name: 'migration.1/0',
+    target: document.targets[0] as IcebergTarget,
+    signal: AbortSignal.timeout(100_000),
+    log: () => undefined,
+  };
+}
+
+async function shape(lakehouse: Lakehouse, table: ModelledTable): Promise<unknown> {
+  const loaded = await lakehouse.catalog.loadTable(parseTableIdentifier(table.name));
+  if (loaded === undefined) throw new Error('no table');
+  const { metadata } = loaded;
+  return [currentSchema(metadata), defaultSpec(metadata), metadata.properties?.['comment']];
+}
+
+/** Applied and kept: both engines read the rows under the new schema, write on, and read again. */
+export async function expectMigrated(lakehouse: Lakehouse, name: string): Promise<void> {
+  const table = lakehouse.table(name);
+  const migrator = createIcebergMigrator(lakehouse);
+  await table.load({ sql: ROWS(0, 30), partitionBy: ['part'] });
+  const run = migration(table, CHANGES);
+  const { after } = await migrator.validate(run);
+  const backup = await migrator.backUp(run);
+  await lakehouse.judge.sql(`INSERT INTO matih.${name} VALUES (100, 1, 'Spark', 1.5, DATE '2024-03-01', 2.25)`);
+  await table.alterModel(`INSERT INTO ${table.model} VALUES (100, 1, 'Spark', 1.5, DATE '2024-03-01', 2.25)`);
+  await migrator.apply(run, backup);
+  await table.alterModel(`CREATE OR REPLACE TABLE ${table.model} AS
+    SELECT k::BIGINT AS k, part, note AS remark, f::DOUBLE AS f, d, NULL::DECIMAL(10, 2) AS added FROM ${table.model}`);
+  await table.expectSound();
+  expect((await lakehouse.judge.schema('pyiceberg', name)).map(([column]) => column)).toEqual(
+    after.map((column) => column.name),
+  );
+  const inserted = `VALUES (5000000000, 2, 'Spark', 1.25, DATE '2024-03-02', 3.5)`;
+  await lakehouse.judge.sql(`INSERT INTO matih.${name} ${inserted}`);
+  await table.alterModel(`INSERT INTO ${table.model} ${inserted}`);
+  const appended = `SELECT 7::BIGINT AS k, 0::INTEGER AS part, 'pyiceberg' AS remark, 0.5::DOUBLE AS f, DATE '2024-03-03' AS d, 1::DECIMAL(10, 2) AS added`;
+  await lakehouse.judge.append(name, await lakehouse.parquet(appended));
+  await table.alterModel(`INSERT INTO ${table.model} ${appended}`);
+  await migrator.verify(run, backup);
+  await migrator.release(run, backup);
+  await table.expectSound();
+  const planned = await table.expectFiltered({
+    sql: `d = DATE '2024-03-02' AND part = 2`,
+    pyiceberg: `And(EqualTo('d', '2024-03-02'), EqualTo('part', 2))`,
+  });
+  expect(planned.spark).toBeLessThan(6);
+}
+
+/** Applied and restored, with both engines writing in between: shape as before, all rows there. */
+export async function expectRestored(lakehouse: Lakehouse, name: string): Promise<void> {
+  const table = lakehouse.table(name);
+  const migrator = createIcebergMigrator(lakehouse);
+  await table.load({ sql: ROWS(0, 30), partitionBy: ['part'] });
+  const before = await shape(lakehouse, table);
+  const run = migration(table, WITHOUT_TYPES);
+  const backup = await migrator.backUp(run);
+  await migrator.apply(run, backup);
+  await lakehouse.judge.sql(
+    `INSERT INTO matih.${name} (k, part, remark, f, d, added) VALUES (100, 1, 'Spark', 1.5, DATE '2024-03-01', 9)`,
+  );
+  const appended = `SELECT 101::INTEGER AS k, 0::INTEGER AS part, 'pyiceberg' AS remark, 0.5::FLOAT AS f, DATE '2024-03-03' AS d, 1::DECIMAL(10, 2) AS added`;
+  await lakehouse.judge.append(name, await lakehouse.parquet(appended));
+  expect((await migrator.restore(run, backup)).changed).toBe(true);
+  expect(await shape(lakehouse, table)).toEqual(before);
+  await table.alterModel(
+    `INSERT INTO ${table.model} VALUES (100, 1, 'Spark', 1.5, DATE '2024-03-01', NULL), (101, 0, 'pyiceberg', 0.5, DATE '2024-03-03', NULL)`,
+  );
+  await table.expectSound();
+  // And everybody goes on.
+  await table.load({ sql: ROWS(200, 210) });
+  await lakehouse.judge.sql(`INSERT INTO matih.${name} VALUES (102, 2, 'later', 2.5, DATE '2024-03-04', 1.25)`);
+  await table.alterModel(`INSERT INTO ${table.model} VALUES (102, 2, 'later', 2.5, DATE '2024-03-04', 1.25)`);
+  await migrator.release(run, backup);
+  await table.expectSound();
+}
+
+/** Types are put back too, as long as nobody wrote wider ones. */
+export async function expectTypesRestored(lakehouse: Lakehouse, name: string): Promise<void> {
+  const table = lakehouse.table(name);
+  const migrator = createIcebergMigrator(lakehouse);
+  await table.load({ sql: ROWS(0, 30), partitionBy: ['part'] });
+  const before = await shape(lakehouse, table);
+  const run = migration(table, CHANGES);
+  const backup = await migrator.backUp(run);
+  await migrator.apply(run, backup);
+  await migrator.restore(run, backup);
+  expect(await shape(lakehouse, table)).toEqual(before);
+  await table.expectSound();
+  const again = { ...run, name: 'migration.2/0' };
+  const second = await migrator.backUp(again);
+  await migrator.apply(again, second);
+  await lakehouse.judge.sql(`INSERT INTO matih.${name} (k, part) VALUES (5000000000, 1)`);
+  await expect(migrator.restore(again, second)).rejects.toMatchObject({
+    type: 'SchemaConflictError',
+    message: expect.stringContaining('hold k as long') as string,
+  });
+}
