@@ -241,6 +241,7 @@ describe('a migration of a PostgreSQL table, when its process or connection is l
 async function killedAt(statement: number, call: () => Promise<unknown>): Promise<boolean> {
   let count = 0;
   let killed = false;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its client below
   const spied = pg.Client.prototype.query;
   pg.Client.prototype.query = async function (this: pg.Client & { processID?: number }, ...given: unknown[]) {
     if (this !== admin && !killed) {
