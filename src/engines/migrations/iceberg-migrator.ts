@@ -1,6 +1,6 @@
 /**
  * Migrations of Iceberg tables (spec section 2, SchemaMigrationWorkflow). All changes of a table are one commit of
- * metadata; no row is written or moved, and rows that others commit meanwhile are no conflict. See `docs/migrations.md`.
+ * metadata; no row is written or moved, and rows that others commit meanwhile are no conflict. See `docs/engines/schema-migrations.md`.
  */
 import { EngineError } from '../../errors.ts';
 import type { IcebergTarget } from '../../schemas/migration.ts';

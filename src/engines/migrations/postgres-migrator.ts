@@ -1,6 +1,6 @@
 /**
  * Migrations of PostgreSQL tables (spec section 2, SchemaMigrationWorkflow). All changes of a table are one transaction,
- * with a row in `pipeline_migrations` beside it that says what was done and how it is undone. See `docs/migrations.md`.
+ * with a row in `pipeline_migrations` beside it that says what was done and how it is undone. See `docs/engines/schema-migrations.md`.
  */
 import type pg from 'pg';
 import { EngineError } from '../../errors.ts';

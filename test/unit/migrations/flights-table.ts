@@ -103,7 +103,8 @@ export class FlightsTable {
 
   /** Everything that the catalogs say of the table, and a checksum of each column over the rows that were there first. */
   async picture(): Promise<unknown> {
-    const of = async (sql: string): Promise<unknown[]> => (await this.#admin.query(sql, [this.name])).rows;
+    const of = async (sql: string): Promise<unknown[]> =>
+      (await this.#admin.query<Record<string, unknown>>(sql, [this.name])).rows;
     const columns = await of(
       `SELECT attnum, attname, format_type(atttypid, atttypmod) AS type, attnotnull, atthasdef, attidentity, attgenerated,
          attstorage, attcompression, attcollation::regcollation, attstattarget, attoptions, attacl::text,

@@ -136,7 +136,7 @@ async function dropIndex(
   return [{ kind: 'unhide_index', hidden, name }];
 }
 
-export function columnOf(shape: TableShape, name: string): ShapeColumn {
+function columnOf(shape: TableShape, name: string): ShapeColumn {
   const found = shape.columns.find((column) => column.name === name);
   if (found === undefined) throw conflict(`the table has no column ${name}`);
   return found;

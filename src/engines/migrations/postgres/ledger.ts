@@ -13,7 +13,7 @@ const TABLE = 'pipeline_migrations';
 const KEPT = '400 days';
 
 /** `ready`: nothing was changed yet; `completed`: applied for good, and nothing was kept for a restore. */
-export type MigrationState = 'ready' | 'applied' | 'restored' | 'completed';
+type MigrationState = 'ready' | 'applied' | 'restored' | 'completed';
 
 /** What an applied migration did. */
 export interface AppliedRecord {

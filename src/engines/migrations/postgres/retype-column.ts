@@ -55,7 +55,7 @@ export function typeWithCollation({ type, collation }: Pick<ShapeColumn, 'type' 
 }
 
 /** One expression over the table's columns, and nothing that ends it and goes on with something else. */
-export async function checkExpression(client: pg.Client, table: string, using: string): Promise<void> {
+async function checkExpression(client: pg.Client, table: string, using: string): Promise<void> {
   const { fields } = await single(client, `SELECT (${using}\n) FROM ${table} LIMIT 0`);
   if (fields.length !== 1) {
     throw new EngineError('SchemaConflictError', 'using: expected one expression over the columns of the table');

@@ -23,7 +23,7 @@ export interface ShapeColumn {
   compression: string | null;
 }
 
-export interface ShapeConstraint {
+interface ShapeConstraint {
   name: string;
   /** As `pg_constraint.contype`. */
   kind: string;
@@ -33,7 +33,7 @@ export interface ShapeConstraint {
   columns: number[];
 }
 
-export interface ShapeIndex {
+interface ShapeIndex {
   name: string;
   definition: string;
   comment: string | null;
