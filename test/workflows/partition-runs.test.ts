@@ -211,7 +211,14 @@ test('a backfill, when its workflow is terminated, leaves no run and no job at w
 });
 
 test('a run that was started before, when its backfill begins anew, is adopted: nothing is done twice', async () => {
-  expecting({ trigger_airflow_dag: () => new Promise((resolve) => setTimeout(() => { resolve(answer); }, 1_500)) });
+  expecting({
+    trigger_airflow_dag: () =>
+      new Promise((resolve) =>
+        setTimeout(() => {
+          resolve(answer);
+        }, 1_500),
+      ),
+  });
   const id = 'adopting';
   const wake = await bench.start(1, {}, id);
   await vi.waitUntil(() => callsOf('trigger_airflow_dag').length === 1, { timeout: 30_000 });

@@ -40,7 +40,10 @@ export function crashesSuite(subject: () => Subject): void {
 }
 
 /** Everything dies: service and Temporal server. What was on its way to it is lost. */
-export function killAt({ service }: Subject, { at, method, path, state }: Point): { hooks: ProxyHooks; done: Promise<void> } {
+export function killAt(
+  { service }: Subject,
+  { at, method, path, state }: Point,
+): { hooks: ProxyHooks; done: Promise<void> } {
   const { promise: done, resolve } = Promise.withResolvers<void>();
   const kill = async (): Promise<'cut'> => {
     await service.kill('everything');

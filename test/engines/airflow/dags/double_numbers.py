@@ -31,10 +31,10 @@ def double_numbers():
         with open(conf["journal"], "a") as journal:
             journal.write(f"{get_current_context()['run_id']}\n")
         time.sleep(conf.get("seconds", 0))
-        if "broken" in conf and os.path.exists(conf["broken"]):
-            raise ValueError("broken")
         while "until" in conf and not os.path.exists(conf["until"]):
             time.sleep(0.2)
+        if "broken" in conf and os.path.exists(conf["broken"]):
+            raise ValueError("broken")
         files, folder = place(pipeline["inputs"]["numbers"])
         table = pq.read_table(folder, filesystem=files)
         table = table.set_column(0, "n", pc.multiply(table["n"], 2))
