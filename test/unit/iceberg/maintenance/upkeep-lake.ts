@@ -1,11 +1,14 @@
 /** The lake of the other tests, with what maintenance does to its tables. */
 import { randomUUID } from 'node:crypto';
-import { stat, utimes } from 'node:fs/promises';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import { parseTableIdentifier, type IcebergCatalog } from '../../../../src/engines/iceberg/catalog.ts';
 import { compactTable, type CompactionResult } from '../../../../src/engines/iceberg/maintenance/compact-table.ts';
 import { expireSnapshots, type ExpiryResult } from '../../../../src/engines/iceberg/maintenance/expire-snapshots.ts';
 import { removeOrphanFiles, type OrphanResult } from '../../../../src/engines/iceberg/maintenance/remove-orphan-files.ts';
 import type { Retention } from '../../../../src/engines/iceberg/maintenance/snapshots-to-expire.ts';
+import { LocalFileIo } from '../../../../src/engines/iceberg/local-file-io.ts';
+import { dataFilesOf } from '../../../../src/engines/iceberg/read-snapshot.ts';
+import type { Snapshot } from '../../../../src/engines/iceberg/table-metadata.ts';
 import type { TableUpdate } from '../../../../src/engines/iceberg/table-changes.ts';
 import { Lake } from '../lake.ts';
 
@@ -76,6 +79,15 @@ export class Upkeep {
     return rows.map((row) => row['id'] as number);
   }
 
+  /** The same of any snapshot, by which the table is read as it was. */
+  async idsOf(snapshot: Snapshot): Promise<number[]> {
+    const files = await dataFilesOf(snapshot, new LocalFileIo());
+    if (files.length === 0) return [];
+    const paths = files.map((file) => `'${file.path.replace('file://', '')}'`).join(', ');
+    const rows = await this.lake.rows(`SELECT id::INTEGER AS id FROM read_parquet([${paths}]) ORDER BY id`);
+    return rows.map((row) => row['id'] as number);
+  }
+
   async snapshotIds(table: string): Promise<bigint[]> {
     return ((await this.lake.metadata(table)).snapshots ?? []).map((snapshot) => snapshot['snapshot-id']);
   }
@@ -90,12 +102,9 @@ export class Upkeep {
 
   /** Absolute, of all files below the warehouse. */
   async paths(): Promise<string[]> {
-    const { glob } = await import('node:fs/promises');
-    const found: string[] = [];
-    for await (const entry of glob('**/{*,.*}', { cwd: `${this.lake.folder}/warehouse`, withFileTypes: true })) {
-      if (entry.isFile()) found.push(`${entry.parentPath}/${entry.name}`);
-    }
-    return [...new Set(found)].sort();
+    const entries = await readdir(`${this.lake.folder}/warehouse`, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    return files.map((entry) => `${entry.parentPath}/${entry.name}`).sort();
   }
 
   close(): Promise<void> {
