@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Actor } from '../pipelines/actor.ts';
 import type { Backfills } from '../pipelines/backfills.ts';
+import type { TableMaintenance } from '../pipelines/table-maintenance.ts';
 import type { PipelineRegistry } from '../pipelines/registry.ts';
 import type { ExecuteBody, ExecutionFilters, PageQuery, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
@@ -59,6 +60,7 @@ export type Readiness = Record<string, { ok: boolean; error?: string }>;
 export interface Services {
   runs: RunsService;
   backfills: Backfills;
+  maintenance: TableMaintenance;
   registry: PipelineRegistry;
   store: Store;
   /** Prometheus' text format. */

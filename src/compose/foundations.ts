@@ -10,6 +10,7 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { type BackfillWaker, createBackfillWaker } from '../pipelines/backfill-waker.ts';
+import { createMaintenanceLauncher, type MaintenanceLauncher } from '../pipelines/maintenance-launcher.ts';
 import { createRunCloser, type RunCloser } from '../pipelines/run-closer.ts';
 import { createRunLauncher, type RunLauncher } from '../pipelines/run-launcher.ts';
 import { StartupError } from '../startup-error.ts';
@@ -45,6 +46,7 @@ export interface Foundations {
   launcher: RunLauncher;
   closer: RunCloser;
   waker: BackfillWaker;
+  maintenanceLauncher: MaintenanceLauncher;
 }
 
 /**
@@ -87,6 +89,7 @@ export async function layFoundations(
   const metrics = createMetrics();
   const temporal = createTemporalCalls(connection.connection, connection.client);
   const { fileRoots } = config;
+  const { heartbeatTimeoutMs } = config.worker;
   const s3 = await connectS3(config.s3, dataDir, cleanup);
   return {
     config,
@@ -105,7 +108,8 @@ export async function layFoundations(
     s3,
     launcher: createRunLauncher(temporal, store, metrics),
     closer: createRunCloser(store, metrics),
-    waker: createBackfillWaker({ store, temporal, metrics, heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs }),
+    waker: createBackfillWaker({ store, temporal, metrics, heartbeatTimeoutMs }),
+    maintenanceLauncher: createMaintenanceLauncher({ store, temporal, metrics, heartbeatTimeoutMs }),
   };
 }
 

@@ -5,6 +5,8 @@ import { findDbt } from '../engines/dbt/find-dbt.ts';
 import { engineAvailability } from '../pipelines/engine-availability.ts';
 import { Backfills } from '../pipelines/backfills.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
+import { TableMaintenance } from '../pipelines/table-maintenance.ts';
+import { sparkTablesMissing } from './open-spark.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { Foundations } from './foundations.ts';
 import { metricsText } from './metrics-text.ts';
@@ -21,6 +23,7 @@ export async function serveApi(foundations: Foundations): Promise<string> {
       sparkCompute: engines.sparkCompute,
     }),
     backfills: new Backfills(foundations),
+    maintenance: new TableMaintenance({ ...foundations, sparkMissing: sparkTablesMissing(config) }),
     registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,

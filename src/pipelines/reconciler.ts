@@ -9,8 +9,11 @@ import type { Staging } from '../engines/staging.ts';
 import { messageOf } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { BackfillWaker } from './backfill-waker.ts';
 import { reconcileBackfills } from './reconcile-backfills.ts';
+import type { MaintenanceLauncher } from './maintenance-launcher.ts';
+import { reconcileMaintenance } from './reconcile-maintenance.ts';
 import type { RunCloser } from './run-closer.ts';
 import type { RunLauncher } from './run-launcher.ts';
 import { deliverAnswer } from './signal-run.ts';
@@ -29,6 +32,8 @@ export interface ReconcilerDependencies {
   launcher: RunLauncher;
   closer: RunCloser;
   waker: BackfillWaker;
+  maintenanceLauncher: MaintenanceLauncher;
+  metrics: Metrics;
   staging: Staging;
   runRetentionMs: number;
   logger: Logger;
@@ -78,6 +83,7 @@ export class Reconciler {
     await this.#attempt('answers', () => this.#deliverAnswers());
     await this.#attempt('open runs', () => this.#settleOpenRuns());
     await this.#attempt('backfills', () => reconcileBackfills(this.#dependencies, settledBefore()));
+    await this.#attempt('maintenance', () => reconcileMaintenance(this.#dependencies, settledBefore()));
     if (Date.now() - this.#cleanedAtMs > CLEAN_EVERY_MS) {
       this.#cleanedAtMs = Date.now();
       await this.#attempt('cleaning', () => this.#clean());
@@ -131,6 +137,7 @@ export class Reconciler {
     const closedBefore = new Date(Date.now() - runRetentionMs);
     await store.runs.expire(closedBefore);
     await store.backfills.expire(closedBefore);
+    await store.maintenance.expire(closedBefore);
     await staging.expire(STAGING_KEPT_MS);
   }
 }

@@ -1,3 +1,4 @@
 /** Everything the workflow bundle exports: one function a workflow type. */
 export { DataBackfillWorkflow } from './data-backfill.ts';
 export { DataPipelineWorkflow } from './data-pipeline.ts';
+export { TableMaintenanceWorkflow } from './table-maintenance.ts';

@@ -63,11 +63,35 @@ type PolicyPlan = Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey
 /** Options of one activity of a run: its row of the table with what the pipeline overrides. */
 export function activityOptions(activity: ActivityName, step: string, plan: PolicyPlan): ActivityOptions {
   const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
-  const effective = { ...base, ...plan.policies[activity] };
   return {
+    ...optionsOf({ ...base, ...plan.policies[activity] }, step, plan.heartbeatTimeoutMs),
     taskQueue: TASK_QUEUES[activity],
+    priority: { priorityKey: plan.priorityKey },
+  };
+}
+
+/** Those of `compact_iceberg_table`, which is no step of a pipeline. */
+export function maintenanceOptions(step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return { ...optionsOf(LOADING, step, heartbeatTimeoutMs), taskQueue: 'maintenance' };
+}
+
+/** Of an activity that ends what a step started in another system. */
+export function stopOptions(step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return {
+    // The step's own queue may be full of others that wait for their jobs.
+    taskQueue: 'control',
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: heartbeatTimeoutMs,
+    retry: { maximumAttempts: 7, initialInterval: '1 second', maximumInterval: '15 seconds', backoffCoefficient: 2 },
+    priority: { priorityKey: 1 },
+    summary: `${step}: stop`,
+  };
+}
+
+function optionsOf(effective: ActivityPolicy, step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return {
     startToCloseTimeout: effective.startToCloseMs,
-    heartbeatTimeout: plan.heartbeatTimeoutMs,
+    heartbeatTimeout: heartbeatTimeoutMs,
     // A cancelled run waits until its remote jobs have been stopped.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: {
@@ -76,7 +100,6 @@ export function activityOptions(activity: ActivityName, step: string, plan: Poli
       maximumInterval: Math.max(effective.maximumIntervalMs, effective.initialIntervalMs),
       backoffCoefficient: effective.backoffCoefficient,
     },
-    priority: { priorityKey: plan.priorityKey },
     summary: step,
   };
 }

@@ -2,6 +2,7 @@ import type { Route } from '../route.ts';
 import { auditRoutes } from './audit.ts';
 import { backfillRoutes } from './backfills.ts';
 import { executionRoutes } from './executions.ts';
+import { maintenanceRoutes } from './maintenance.ts';
 import { operationsRoutes } from './operations.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { workflowRoutes } from './workflows.ts';
@@ -12,6 +13,7 @@ export const ROUTES: readonly Route[] = [
   ...workflowRoutes,
   ...pipelineRoutes,
   ...backfillRoutes,
+  ...maintenanceRoutes,
   ...auditRoutes,
   ...operationsRoutes,
 ];

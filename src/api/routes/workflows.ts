@@ -29,8 +29,9 @@ export const workflowRoutes = [
     body: { schema: signalBody },
     answers: { 202: { description: 'Recorded; the run will get it.', schema: signalAnswer } },
     errors: [404, 409],
-    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs }) => {
-      await runs.signal(actor, workflowId, body, reservedId);
+    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs, maintenance }) => {
+      const isMaintenance = body.name === 'cancellation' && (await maintenance.cancelWorkflow(actor, workflowId));
+      if (!isMaintenance) await runs.signal(actor, workflowId, body, reservedId);
       return { status: 202, body: { workflowId, signal: body.name, status: 'ACCEPTED' } };
     },
   }),

@@ -7,6 +7,7 @@ import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
 import { Backfills } from '../../../src/pipelines/backfills.ts';
 import { PipelineRegistry } from '../../../src/pipelines/registry.ts';
+import { TableMaintenance } from '../../../src/pipelines/table-maintenance.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { InMemoryRuns } from './in-memory-runs.ts';
 
@@ -52,6 +53,11 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
   });
   const runs = new InMemoryRuns(registry);
   const backfills = new Backfills({ store, waker: { wake: () => Promise.resolve() } });
+  const maintenance = new TableMaintenance({
+    store,
+    maintenanceLauncher: { deliver: () => Promise.resolve(), cancel: () => Promise.resolve() },
+    sparkMissing: 'spark is not configured',
+  });
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
   const logger = createLogger('debug', {
@@ -63,6 +69,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     registry,
     runs,
     backfills,
+    maintenance,
     metrics,
     logger,
     metricsText: () => metrics.registry.metrics(),

@@ -5,7 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../../errors.ts';
 import type { EngineContext } from '../../dataset.ts';
-import { CommitConflict, CommitRefused, type IcebergCatalog, type LoadedTable, type TableIdentifier } from '../catalog.ts';
+import {
+  CommitConflict,
+  CommitRefused,
+  type IcebergCatalog,
+  type LoadedTable,
+  type TableIdentifier,
+} from '../catalog.ts';
 import { deleteFiles } from '../commit-load.ts';
 import type { TableRequirement, TableUpdate } from '../table-changes.ts';
 

@@ -96,7 +96,10 @@ function findExpiry(metadata: TableMetadata, maintenanceId: string): Omit<Expiry
 /** @throws EngineError `UnsupportedError` for a table whose owner wants no file of it deleted */
 export function refuseWithoutGc(metadata: TableMetadata): void {
   if (metadata.properties?.['gc.enabled']?.toLowerCase() !== 'false') return;
-  throw new EngineError('UnsupportedError', 'the table has gc.enabled=false: its files may be those of other tables, too');
+  throw new EngineError(
+    'UnsupportedError',
+    'the table has gc.enabled=false: its files may be those of other tables, too',
+  );
 }
 
 /** Deletes what `base` had and the table does not have any more; how many files. */
@@ -133,7 +136,9 @@ async function filesOnlyOf(
 ): Promise<string[]> {
   if (expired.length === 0) return [];
   const keptManifests = await manifestsOf(kept, io, signal);
-  const manifests = [...(await manifestsOf(expired, io, signal)).values()].filter(({ path }) => !keptManifests.has(path));
+  const manifests = [...(await manifestsOf(expired, io, signal)).values()].filter(
+    ({ path }) => !keptManifests.has(path),
+  );
   const data = new Set<string>();
   await forLiveFiles(manifests, io, signal, (entries) => {
     for (const { file } of entries) data.add(file.path);

@@ -29,7 +29,8 @@ const HADOOP_HINT = 'version-hint.text';
 
 export function findOrphans({ location, files, referenced, others, olderThanMs, nowMs }: FolderContents): Orphans {
   const root = canonicalPath(location);
-  if (!/^(?:\/[^/]|s3:\/\/[^/]+\/.)/.test(root)) return { unsure: `${location} is no folder that a table has for itself` };
+  if (!/^(?:\/[^/]|s3:\/\/[^/]+\/.)/.test(root))
+    return { unsure: `${location} is no folder that a table has for itself` };
   const named = new Set<string>();
   for (const path of referenced) named.add(canonicalPath(path));
   const listed = files.map((file) => ({ ...file, path: canonicalPath(file.uri) }));
@@ -93,7 +94,11 @@ function foreignFolders(root: string, paths: readonly string[], others: readonly
 }
 
 /** Names that the metadata has in a form by which they are not found: then nothing here can be told from an orphan. */
-function aliasOf(named: ReadonlySet<string>, listed: readonly string[], unnamed: readonly string[]): string | undefined {
+function aliasOf(
+  named: ReadonlySet<string>,
+  listed: readonly string[],
+  unnamed: readonly string[],
+): string | undefined {
   const there = new Set(listed);
   const notFound = new Set<string>();
   for (const path of named) if (!there.has(path)) notFound.add(fileNameOf(path));

@@ -92,7 +92,10 @@ async function listed({ metadata, io }: LoadedTable, signal: AbortSignal): Promi
   for await (const file of io.list(metadata.location, signal)) {
     files.push(file);
     if (files.length > MAX_FILES) {
-      throw new EngineError('UnsupportedError', `the table has more than ${MAX_FILES} files; remove orphans with Spark`);
+      throw new EngineError(
+        'UnsupportedError',
+        `the table has more than ${MAX_FILES} files; remove orphans with Spark`,
+      );
     }
   }
   return files;

@@ -40,7 +40,10 @@ describe('a compaction', () => {
     expect(await upkeep.compact(T, { minInputFiles: 3 })).toMatchObject({ rewrittenFiles: 3, addedFiles: 1 });
     const files = await upkeep.lake.files(T);
     expect(files.map(({ partition, recordCount }) => [partition, recordCount])).toEqual(
-      expect.arrayContaining([[[11323n], 3n], [[11324n], 1n]]),
+      expect.arrayContaining([
+        [[11323n], 3n],
+        [[11324n], 1n],
+      ]),
     );
     expect(files.every((file) => file.lowerBounds?.size === 3)).toBe(true);
     expect(await upkeep.ids(T)).toEqual([1, 1, 1, 2, 2]);

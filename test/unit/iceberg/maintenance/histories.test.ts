@@ -64,7 +64,9 @@ describe('a table', () => {
       for (const [tag, expected] of tags) {
         const snapshot = snapshots.find((candidate) => candidate['snapshot-id'] === refs[tag]?.['snapshot-id']);
         if (snapshot === undefined) throw new Error(`${tag} is lost: ${told}`);
-        expect(await upkeep.idsOf(snapshot), `${tag}: ${told}`).toEqual([...expected].sort((one, other) => one - other));
+        expect(await upkeep.idsOf(snapshot), `${tag}: ${told}`).toEqual(
+          [...expected].sort((one, other) => one - other),
+        );
       }
     }
     // After all has been cleaned up, nothing is there that nothing refers to.

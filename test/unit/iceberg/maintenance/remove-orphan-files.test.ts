@@ -33,7 +33,9 @@ describe('removing orphans', () => {
     await upkeep.age(3.1);
     await put('data/fresh.parquet');
     expect(await upkeep.removeOrphans(T)).toEqual({ deletedFiles: 4, deletedBytes: 40 });
-    const kept = ['data/fresh.parquet', 'metadata/version-hint.text', 'data/_SUCCESS'].map((path) => join(folder, path));
+    const kept = ['data/fresh.parquet', 'metadata/version-hint.text', 'data/_SUCCESS'].map((path) =>
+      join(folder, path),
+    );
     expect(await upkeep.paths()).toEqual([...live, ...kept].sort());
     expect(await upkeep.ids(T)).toEqual([1, 2]);
   });

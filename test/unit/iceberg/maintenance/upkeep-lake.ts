@@ -4,7 +4,10 @@ import { readdir, stat, utimes } from 'node:fs/promises';
 import { parseTableIdentifier, type IcebergCatalog } from '../../../../src/engines/iceberg/catalog.ts';
 import { compactTable, type CompactionResult } from '../../../../src/engines/iceberg/maintenance/compact-table.ts';
 import { expireSnapshots, type ExpiryResult } from '../../../../src/engines/iceberg/maintenance/expire-snapshots.ts';
-import { removeOrphanFiles, type OrphanResult } from '../../../../src/engines/iceberg/maintenance/remove-orphan-files.ts';
+import {
+  removeOrphanFiles,
+  type OrphanResult,
+} from '../../../../src/engines/iceberg/maintenance/remove-orphan-files.ts';
 import type { Retention } from '../../../../src/engines/iceberg/maintenance/snapshots-to-expire.ts';
 import { LocalFileIo } from '../../../../src/engines/iceberg/local-file-io.ts';
 import { dataFilesOf } from '../../../../src/engines/iceberg/read-snapshot.ts';
