@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
 import type { BackfillAnswer, BackfillPreview, StartedBackfill } from '../schemas/api-backfills.ts';
+import type { MaintenanceAnswer, StartedMaintenance } from '../schemas/api-maintenance.ts';
 import type {
   Execution,
   LogLine,
@@ -126,6 +127,14 @@ export class ApiClient {
 
   tellBackfill(backfillId: string, verb: string, idempotencyKey: string): Promise<unknown> {
     return this.#call('POST', `/v1/backfills/${encodeURIComponent(backfillId)}/${verb}`, { idempotencyKey });
+  }
+
+  compact(body: object, idempotencyKey: string): Promise<StartedMaintenance> {
+    return this.#call('POST', '/v1/maintenance/compactions', { body: json(body), idempotencyKey });
+  }
+
+  maintenance(maintenanceId: string): Promise<MaintenanceAnswer> {
+    return this.#call('GET', `/v1/maintenance/compactions/${encodeURIComponent(maintenanceId)}`);
   }
 
   async #call<T>(method: string, path: string, call: Call = {}): Promise<T> {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { CommandContext, type ProgramOptions } from './command-context.ts';
 import { addBackfillCommands } from './commands/backfill-commands.ts';
 import { addInspectCommands } from './commands/inspect-commands.ts';
+import { addMaintenanceCommands } from './commands/maintenance-commands.ts';
 import { addPipelineCommands } from './commands/pipeline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
 import { addSignalCommands } from './commands/signal-commands.ts';
@@ -32,5 +33,6 @@ export function createProgram(options: ProgramOptions): Command {
   addInspectCommands(program, context);
   addSignalCommands(program, context);
   addBackfillCommands(program, context);
+  addMaintenanceCommands(program, context);
   return program;
 }

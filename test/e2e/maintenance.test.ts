@@ -1,6 +1,9 @@
 /** The upkeep of a table on the real thing: the service, its Temporal server, DuckDB and the Iceberg table are real. */
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readTable, tableState } from '../../scripts/read-table.ts';
 import type { MaintenanceAnswer } from '../../src/schemas/api-maintenance.ts';
@@ -93,6 +96,16 @@ async function completions(): Promise<number> {
   const line = /^temporal_workflow_completed_total\{workflow_type="TableMaintenanceWorkflow"\} (\d+)$/m;
   return Number(line.exec(await service.metrics())?.[1]);
 }
+
+test('the command compact, when it waits, shows the table before and after', async () => {
+  const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+  const env = { PATH: process.env['PATH'], PIPELINES_URL: service.url };
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, 'compact', TABLE, '--no-expire', '--wait'], {
+    env,
+  });
+  expect(stdout).toMatch(/b\.days {2}.*COMPLETED/);
+  expect(stdout).toMatch(/dataFiles +1 +1/);
+});
 
 test('a compaction, when its table is not there, fails and says so', async () => {
   const id = await compact({ table: 'b.none' });
