@@ -3,14 +3,13 @@ import type { MaintenanceAnswer } from '../schemas/api-maintenance.ts';
 import type { MaintenanceRow } from '../store/maintenance-runs.ts';
 import type { MaintenanceStep } from '../workflows/maintenance-messages.ts';
 
+type ResultKey = 'before' | 'after' | 'rewritten' | 'expired' | 'orphans';
+
 export function maintenanceView(row: MaintenanceRow): MaintenanceAnswer {
-  // Each step's result was written by the code of that step, whose shape the answer's schema describes.
-  const resultOf = <K extends 'before' | 'after' | 'rewritten' | 'expired' | 'orphans'>(
-    key: K,
-    step: MaintenanceStep,
-  ) => {
+  const resultOf = (key: ResultKey, step: MaintenanceStep): Pick<MaintenanceAnswer, ResultKey> => {
     const result = row.steps.find((record) => record.step === step)?.result;
-    return result === undefined ? {} : ({ [key]: result } as Pick<MaintenanceAnswer, K>);
+    // Each step's result was written by the code of that step, whose shape the answer's schema describes.
+    return result === undefined ? {} : ({ [key]: result } as Pick<MaintenanceAnswer, ResultKey>);
   };
   return {
     maintenanceId: row.maintenanceId,

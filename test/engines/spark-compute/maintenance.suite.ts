@@ -100,7 +100,9 @@ export function maintenanceSuite(subject: () => Subject): void {
           rewritten: { rewrittenFiles: 6, addedFiles: 2 },
         });
         expect(answer.before?.deleteFiles).toBeGreaterThan(0);
-        expect((await replacements()).map((summary) => summary['pipeline.maintenance-id'])).toEqual([id]);
+        // One that rewrote; Iceberg removes delete files that delete nothing any more by another, which adds nothing.
+        const rewriting = (await replacements()).filter((summary) => summary['added-data-files'] !== undefined);
+        expect(rewriting.map((summary) => summary['pipeline.maintenance-id'])).toEqual([id]);
         expect((await spark.drivers()).slice(before).map(({ state }) => state)).toEqual(['FINISHED']);
         expect(await judge.sql(sorted)).toEqual(rows);
       },

@@ -19,6 +19,8 @@ export interface OrphanRequest {
   table: string;
   /** Three days at least. */
   olderThanMs: number;
+  /** What ages are counted to. */
+  nowMs?: number;
 }
 
 export interface OrphanResult {
@@ -36,14 +38,13 @@ const LOOKED_AT_METADATA_FILES = 200;
 
 /** @throws EngineError `UnsupportedError` for a table that forbids it (`gc.enabled`) or is too large */
 export async function removeOrphanFiles(
-  { table: name, olderThanMs }: OrphanRequest,
+  { table: name, olderThanMs, nowMs = Date.now() }: OrphanRequest,
   { catalog }: { catalog: IcebergCatalog },
   context: EngineContext,
 ): Promise<OrphanResult> {
   if (olderThanMs < LEAST_ORPHAN_AGE_MS) throw new TypeError('files of commits under way would be taken for orphans');
   const { signal, log } = context;
   const identifier = parseTableIdentifier(name);
-  const nowMs = Date.now();
   const before = await requireTable(catalog, identifier);
   refuseWithoutGc(before.metadata);
   const files = await listed(before, signal);

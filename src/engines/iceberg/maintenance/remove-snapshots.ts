@@ -27,5 +27,5 @@ export function removeSnapshots(metadata: TableMetadata, gone: ReadonlySet<bigin
 
 /** Spec, "Table Statistics" and "Partition Statistics": each file names its snapshot. */
 function snapshotOf(file: unknown): bigint {
-  return BigInt((file as { 'snapshot-id': bigint })['snapshot-id']);
+  return (file as { 'snapshot-id': bigint })['snapshot-id'];
 }
