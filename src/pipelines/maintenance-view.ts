@@ -9,7 +9,7 @@ export function maintenanceView(row: MaintenanceRow): MaintenanceAnswer {
   const resultOf = (key: ResultKey, step: MaintenanceStep): Pick<MaintenanceAnswer, ResultKey> => {
     const result = row.steps.find((record) => record.step === step)?.result;
     // Each step's result was written by the code of that step, whose shape the answer's schema describes.
-    return result === undefined ? {} : ({ [key]: result } as Pick<MaintenanceAnswer, ResultKey>);
+    return result === undefined ? {} : { [key]: result };
   };
   return {
     maintenanceId: row.maintenanceId,

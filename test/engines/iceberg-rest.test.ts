@@ -104,7 +104,7 @@ describe("loads through Apache Iceberg's REST catalog, as pyiceberg and Spark 4.
     expect(await upkeep.removeOrphans(4)).not.toHaveProperty('unsure');
     const again = await table.write({ sql: rows(0, 1, 'never'), loadName: table.loads[0]?.loadName ?? '' });
     expect(again).toMatchObject({ alreadyCommitted: true });
-    await table.expectSound([compacted.snapshotId ?? '']);
+    await table.expectSound([]);
   });
 
   test('a name, when Spark made a view of it, is refused in words', async () => {
