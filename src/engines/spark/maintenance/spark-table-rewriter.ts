@@ -3,7 +3,6 @@
  * touch, delete files above all. The job looks the commit up by its name before it works, so one that is run again after
  * its driver was killed commits nothing twice.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { EngineError } from '../../../errors.ts';
@@ -49,7 +48,7 @@ export class SparkTableRewriter {
     context: EngineContext,
   ): Promise<CompactionResult> {
     const { submitter, conf, catalogName } = this.#options;
-    const { output } = await submitter.run(
+    const { folder } = await submitter.run(
       {
         ...job,
         application: join(import.meta.dirname, 'rewrite_table.py'),
@@ -59,7 +58,9 @@ export class SparkTableRewriter {
       },
       context,
     );
-    const told = outcome.parse(JSON.parse(await readFile(join(output.path, 'outcome.json'), 'utf8')));
+    const text = await folder.read('output/outcome.json');
+    if (text === undefined) throw new EngineError('JobFailedError', 'the Spark job ended well and told nothing');
+    const told = outcome.parse(JSON.parse(text));
     if ('fault' in told) throw new EngineError(told.fault.type, told.fault.message);
     return told;
   }
