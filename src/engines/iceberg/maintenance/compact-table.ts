@@ -97,7 +97,8 @@ async function planAndCommit(
     const rewrites: Rewrite[] = [];
     let last: Replacement | undefined;
     for (const group of groups) {
-      rewrites.push({ removed: group, added: await rewriteGroup(group, { plan, uncommitted, signal }, duckdb) });
+      const how = { plan, targetFileSizeBytes: request.targetFileSizeBytes, uncommitted, signal };
+      rewrites.push({ removed: group, added: await rewriteGroup(group, how, duckdb) });
       context.progress((0.9 * rewrites.length) / groups.length);
     }
     const committed = await commitNamed(

@@ -11,13 +11,23 @@ import { writeParquet } from '../write-parquet.ts';
 import { withScratchFolder } from '../written-load.ts';
 import { rowsOf, type FileGroup } from './compaction-plan.ts';
 
+/** As Spark has it: a file somewhat larger than the target is better than one of the rest. */
+const TOO_LARGE = 1.8;
+
+export interface GroupRewrite {
+  plan: LoadPlan;
+  targetFileSizeBytes: number;
+  /** Gets the URI of each new file. */
+  uncommitted: string[];
+  signal: AbortSignal;
+}
+
 /**
- * @param uncommitted gets the URI of each new file
  * @throws EngineError `UnsupportedError` for files that cannot be read
  */
 export async function rewriteGroup(
   group: FileGroup,
-  { plan, uncommitted, signal }: { plan: LoadPlan; uncommitted: string[]; signal: AbortSignal },
+  { plan, targetFileSizeBytes, uncommitted, signal }: GroupRewrite,
   duckdb: DuckDbEngine,
 ): Promise<DataFile[]> {
   const [first] = group;
@@ -35,6 +45,7 @@ export async function rewriteGroup(
         keys: [],
         clustered: true,
         folder: scratchFolder,
+        mostFileBytes: Math.ceil(targetFileSizeBytes * TOO_LARGE),
       });
       const place = { io, dataFolder: fileFolder(metadata, 'data'), scratchFolder, uncommitted, signal };
       const files = await publishFiles(session, written, columns, () => [...first.partition], place);
