@@ -13,10 +13,10 @@ import type { SparkTableRewriter } from '../engines/spark/maintenance/spark-tabl
 import type { Staging } from '../engines/staging.ts';
 import { EngineError } from '../errors.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { stagedMaintenance } from '../pipelines/close-maintenance.ts';
 import type { MaintenanceRow } from '../store/maintenance-runs.ts';
 import type { Store } from '../store/store.ts';
 import type { MaintenanceStepInput, MaintenanceStepRecord } from '../workflows/maintenance-messages.ts';
+import { stagedMaintenance } from './staged-maintenance.ts';
 import { heartbeating } from './step-activity.ts';
 
 export interface MaintenanceDependencies {

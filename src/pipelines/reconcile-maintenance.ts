@@ -1,11 +1,10 @@
 /** Maintenance that is open in the store and whose workflow was never started, was not told to end, or has ended meanwhile. */
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Staging } from '../engines/staging.ts';
+import { countMaintenance } from '../metrics/count-maintenance.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { MaintenanceRow } from '../store/maintenance-runs.ts';
 import type { Store } from '../store/store.ts';
 import type { TemporalCalls } from '../temporal/temporal-calls.ts';
-import { closeMaintenance } from './close-maintenance.ts';
 import type { MaintenanceLauncher } from './maintenance-launcher.ts';
 
 const AT_ONCE = 50;
@@ -14,7 +13,6 @@ interface MaintenanceReconciling {
   store: Store;
   temporal: TemporalCalls;
   metrics: Metrics;
-  staging: Staging;
   maintenanceLauncher: MaintenanceLauncher;
 }
 
@@ -38,10 +36,11 @@ async function settle(dependencies: MaintenanceReconciling, row: MaintenanceRow)
   } else {
     // A workflow that ends of its own accord has closed it before.
     const terminated = status === 'TERMINATED';
-    await closeMaintenance(dependencies, row.maintenanceId, {
+    const closed = await dependencies.store.maintenance.close(row.maintenanceId, {
       status: terminated ? 'TERMINATED' : 'FAILED',
       reason: terminated ? 'Terminated' : 'Its workflow ended without saying how',
     });
+    countMaintenance(dependencies.metrics, closed);
   }
 }
 

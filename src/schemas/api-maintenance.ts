@@ -7,7 +7,7 @@ import { duration, parseDurationMs } from './duration.ts';
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
 
-export const tableName = z
+const tableName = z
   .string()
   .max(255)
   .regex(/^[\w-]+(?:\.[\w-]+)+$/, 'expected namespace.table');

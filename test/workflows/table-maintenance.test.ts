@@ -37,7 +37,7 @@ beforeAll(async () => {
   client = new Client({ connection, namespace });
   const temporal = createTemporalCalls(connection, client);
   const maintenanceLauncher = createMaintenanceLauncher({ store, temporal, metrics, heartbeatTimeoutMs: 3000 });
-  parts = { store, temporal, metrics, staging, maintenanceLauncher };
+  parts = { store, temporal, metrics, maintenanceLauncher };
   const compact_iceberg_table = async (input: MaintenanceStepInput): Promise<void> => {
     begun.push(input.stop === true ? `stop ${input.step}` : input.step);
     if (input.stop !== true) await work(input);

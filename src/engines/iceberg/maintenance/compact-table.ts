@@ -21,7 +21,7 @@ import { type CompactionSizes, type FileGroup, planCompaction } from './compacti
 import { rewriteGroup } from './rewrite-group.ts';
 
 /** In the summary of the snapshot that a maintenance made: whoever tries it again finds it. */
-export const MAINTENANCE_SUMMARY_KEY = 'pipeline.maintenance-id';
+const MAINTENANCE_SUMMARY_KEY = 'pipeline.maintenance-id';
 
 export interface CompactionRequest extends CompactionSizes {
   maintenanceId: string;
@@ -142,7 +142,7 @@ const NOTHING: CompactionResult = {
 };
 
 /** What a compaction of this name committed; whichever engine did it. */
-export function findCompaction({ metadata }: LoadedTable, maintenanceId: string): CompactionResult | undefined {
+function findCompaction({ metadata }: LoadedTable, maintenanceId: string): CompactionResult | undefined {
   const snapshot = metadata.snapshots?.find(({ summary }) => summary[MAINTENANCE_SUMMARY_KEY] === maintenanceId);
   if (snapshot === undefined) return undefined;
   const told = (key: string) => Number(snapshot.summary[key] ?? 0);

@@ -45,7 +45,7 @@ function packed(files: readonly DataFile[], target: bigint): DataFile[][] {
   return bins.map((bin) => bin.files);
 }
 
-export function sizeOf(files: readonly DataFile[]): bigint {
+function sizeOf(files: readonly DataFile[]): bigint {
   return files.reduce((sum, file) => sum + file.sizeBytes, 0n);
 }
 

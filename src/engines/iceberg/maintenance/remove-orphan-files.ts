@@ -30,7 +30,7 @@ export interface OrphanResult {
   unsure?: string;
 }
 
-export const LEAST_ORPHAN_AGE_MS = 3 * 86_400_000;
+const LEAST_ORPHAN_AGE_MS = 3 * 86_400_000;
 /** Their paths are held in memory. */
 const MAX_FILES = 5_000_000;
 /** Of metadata files that nothing refers to, the newest: another table in the folder would have one among them. */
