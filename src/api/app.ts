@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Actor } from '../pipelines/actor.ts';
 import type { Backfills } from '../pipelines/backfills.ts';
 import type { Migrations } from '../pipelines/migrations.ts';
+import type { TableMaintenance } from '../pipelines/table-maintenance.ts';
 import type { PipelineRegistry } from '../pipelines/registry.ts';
 import type { ExecuteBody, ExecutionFilters, PageQuery, RetryBody, SignalBody } from '../schemas/api-requests.ts';
 import type {
@@ -61,6 +62,7 @@ export interface Services {
   runs: RunsService;
   backfills: Backfills;
   migrations: Migrations;
+  maintenance: TableMaintenance;
   registry: PipelineRegistry;
   store: Store;
   /** Prometheus' text format. */

@@ -38,7 +38,7 @@ interface RouteBasics {
   /** As in OpenAPI: `/v1/pipelines/{id}`. */
   path: string;
   operationId: string;
-  tag: 'Pipelines' | 'Executions' | 'Backfills' | 'Migrations' | 'Workflows' | 'Audit' | 'Operations';
+  tag: 'Pipelines' | 'Executions' | 'Backfills' | 'Migrations' | 'Maintenance' | 'Workflows' | 'Audit' | 'Operations';
   summary: string;
   description?: string;
   /** Answers that are no errors, by status. */

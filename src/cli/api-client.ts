@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorAnswer, PipelineAnswer, PipelineSummary, PipelineWritten } from '../schemas/api-answers.ts';
 import type { BackfillAnswer, BackfillPreview, StartedBackfill } from '../schemas/api-backfills.ts';
+import type { MaintenanceAnswer, StartedMaintenance } from '../schemas/api-maintenance.ts';
 import type {
   MigrationAnswer,
   MigrationPreview,
@@ -153,6 +154,14 @@ export class ApiClient {
 
   retryMigration(migrationId: string, idempotencyKey: string): Promise<StartedMigration> {
     return this.#call('POST', `/v1/migrations/${encodeURIComponent(migrationId)}/retry`, { idempotencyKey });
+  }
+
+  compact(body: object, idempotencyKey: string): Promise<StartedMaintenance> {
+    return this.#call('POST', '/v1/maintenance/compactions', { body: json(body), idempotencyKey });
+  }
+
+  maintenance(maintenanceId: string): Promise<MaintenanceAnswer> {
+    return this.#call('GET', `/v1/maintenance/compactions/${encodeURIComponent(maintenanceId)}`);
   }
 
   async #call<T>(method: string, path: string, call: Call = {}): Promise<T> {

@@ -4,6 +4,7 @@ import { CommandContext, type ProgramOptions } from './command-context.ts';
 import { addBackfillCommands } from './commands/backfill-commands.ts';
 import { addInspectCommands } from './commands/inspect-commands.ts';
 import { addMigrationCommands } from './commands/migration-commands.ts';
+import { addMaintenanceCommands } from './commands/maintenance-commands.ts';
 import { addPipelineCommands } from './commands/pipeline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
 import { addSignalCommands } from './commands/signal-commands.ts';
@@ -34,5 +35,6 @@ export function createProgram(options: ProgramOptions): Command {
   addSignalCommands(program, context);
   addBackfillCommands(program, context);
   addMigrationCommands(program, context);
+  addMaintenanceCommands(program, context);
   return program;
 }

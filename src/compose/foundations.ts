@@ -11,6 +11,7 @@ import type { Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { type BackfillWaker, createBackfillWaker } from '../pipelines/backfill-waker.ts';
 import { createMigrationWaker, type MigrationWaker } from '../pipelines/migration-waker.ts';
+import { createMaintenanceLauncher, type MaintenanceLauncher } from '../pipelines/maintenance-launcher.ts';
 import { createRunCloser, type RunCloser } from '../pipelines/run-closer.ts';
 import { createRunLauncher, type RunLauncher } from '../pipelines/run-launcher.ts';
 import { StartupError } from '../startup-error.ts';
@@ -47,6 +48,7 @@ export interface Foundations {
   closer: RunCloser;
   waker: BackfillWaker;
   migrationWaker: MigrationWaker;
+  maintenanceLauncher: MaintenanceLauncher;
 }
 
 /**
@@ -110,6 +112,7 @@ export async function layFoundations(
     closer: createRunCloser(store, metrics),
     waker: createBackfillWaker({ store, temporal, metrics, heartbeatTimeoutMs }),
     migrationWaker: createMigrationWaker({ store, temporal, metrics, heartbeatTimeoutMs }),
+    maintenanceLauncher: createMaintenanceLauncher({ store, temporal, metrics, heartbeatTimeoutMs }),
   };
 }
 

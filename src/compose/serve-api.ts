@@ -6,6 +6,8 @@ import { engineAvailability } from '../pipelines/engine-availability.ts';
 import { Backfills } from '../pipelines/backfills.ts';
 import { Migrations } from '../pipelines/migrations.ts';
 import { PipelineRuns } from '../pipelines/pipeline-runs.ts';
+import { TableMaintenance } from '../pipelines/table-maintenance.ts';
+import { sparkTablesMissing } from './open-spark.ts';
 import { PipelineRegistry } from '../pipelines/registry.ts';
 import type { Foundations } from './foundations.ts';
 import { metricsText } from './metrics-text.ts';
@@ -23,6 +25,7 @@ export async function serveApi(foundations: Foundations): Promise<string> {
     }),
     backfills: new Backfills(foundations),
     migrations: new Migrations({ store, temporal, waker: foundations.migrationWaker }),
+    maintenance: new TableMaintenance({ ...foundations, sparkMissing: sparkTablesMissing(config) }),
     registry: new PipelineRegistry(store, { engines, roots }),
     store,
     auth: config.auth,

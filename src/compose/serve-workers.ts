@@ -2,6 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createBackfillRecorder } from '../activities/backfill-recorder.ts';
+import { createMaintenanceActivities } from '../activities/compact-iceberg-table.ts';
+import { createMaintenanceRecorder } from '../activities/maintenance-recorder.ts';
 import { createRunLoader } from '../activities/load-run.ts';
 import { createMigrationActivities } from '../activities/migration-activities.ts';
 import { createMigrationRecorder } from '../activities/migration-recorder.ts';
@@ -24,7 +26,7 @@ import { slotFreedSignal } from '../workflows/messages.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Foundations } from './foundations.ts';
 import { openFlink } from './open-flink.ts';
-import { openSpark, openSparkCompute } from './open-spark.ts';
+import { openSpark, openSparkCompute, openSparkTableRewriter } from './open-spark.ts';
 import { openIcebergCatalog } from './iceberg-catalog.ts';
 
 /** @param publicUrl where people find the API; asked for when somebody is told of it */
@@ -72,11 +74,13 @@ export async function serveWorkers(
         ...engines,
         migrators: { iceberg: createIcebergMigrator({ catalog }), postgres: createPostgresMigrator() },
       }),
+      ...createMaintenanceActivities({ ...engines, rewriter: openSparkTableRewriter(config, dataDir, spark) }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),
     },
     recorder: {
       ...createBackfillRecorder(foundations),
       ...createMigrationRecorder(foundations),
+      ...createMaintenanceRecorder(foundations),
       ...createRunRecorder({
         ...foundations,
         loadRun,

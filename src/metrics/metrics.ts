@@ -11,7 +11,12 @@ const ACTIVITY_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 2 
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Workflow types whose counters start at 0, so that `rate()` sees the first run. */
-const WORKFLOW_TYPES = ['DataPipelineWorkflow', 'DataBackfillWorkflow', 'SchemaMigrationWorkflow'];
+const WORKFLOW_TYPES = [
+  'DataPipelineWorkflow',
+  'DataBackfillWorkflow',
+  'SchemaMigrationWorkflow',
+  'TableMaintenanceWorkflow',
+];
 
 const MAX_PIPELINES = 1000;
 

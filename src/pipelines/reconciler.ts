@@ -14,6 +14,8 @@ import type { BackfillWaker } from './backfill-waker.ts';
 import type { MigrationWaker } from './migration-waker.ts';
 import { reconcileBackfills } from './reconcile-backfills.ts';
 import { reconcileMigrations } from './reconcile-migrations.ts';
+import type { MaintenanceLauncher } from './maintenance-launcher.ts';
+import { reconcileMaintenance } from './reconcile-maintenance.ts';
 import type { RunCloser } from './run-closer.ts';
 import type { RunLauncher } from './run-launcher.ts';
 import { deliverAnswer } from './signal-run.ts';
@@ -33,6 +35,7 @@ export interface ReconcilerDependencies {
   closer: RunCloser;
   waker: BackfillWaker;
   migrationWaker: MigrationWaker;
+  maintenanceLauncher: MaintenanceLauncher;
   metrics: Metrics;
   staging: Staging;
   runRetentionMs: number;
@@ -84,6 +87,7 @@ export class Reconciler {
     await this.#attempt('open runs', () => this.#settleOpenRuns());
     await this.#attempt('backfills', () => reconcileBackfills(this.#dependencies, settledBefore()));
     await this.#attempt('migrations', () => reconcileMigrations(this.#dependencies, settledBefore()));
+    await this.#attempt('maintenance', () => reconcileMaintenance(this.#dependencies, settledBefore()));
     if (Date.now() - this.#cleanedAtMs > CLEAN_EVERY_MS) {
       this.#cleanedAtMs = Date.now();
       await this.#attempt('cleaning', () => this.#clean());
@@ -138,6 +142,7 @@ export class Reconciler {
     await store.runs.expire(closedBefore);
     await store.backfills.expire(closedBefore);
     await store.migrations.expire(closedBefore);
+    await store.maintenance.expire(closedBefore);
     await staging.expire(STAGING_KEPT_MS);
   }
 }

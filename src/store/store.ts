@@ -13,6 +13,7 @@ import { gateAnswerRepository } from './gate-answers.ts';
 import { gateOpening } from './gates.ts';
 import { endLeases, idempotencyRepository } from './idempotency.ts';
 import { logRepository } from './logs.ts';
+import { maintenanceRepository } from './maintenance-runs.ts';
 import { pipelineRepository } from './pipelines.ts';
 import { qualityRepository } from './quality.ts';
 import { runClosing } from './run-closing.ts';
@@ -101,6 +102,7 @@ function repositoriesOf(database: Database, around: Around) {
     audit: wrapped(auditRepository(database), around),
     watermarks: wrapped(watermarkRepository(database), around),
     backfills: wrapped(backfillRepository(database), around),
+    maintenance: wrapped(maintenanceRepository(database), around),
     partitions: wrapped(backfillPartitionRepository(database), around),
     migrations: wrapped(tableMigrationRepository(database), around),
     migrationSteps: wrapped(tableMigrationStepRepository(database), around),

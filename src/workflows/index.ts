@@ -2,3 +2,4 @@
 export { DataBackfillWorkflow } from './data-backfill.ts';
 export { DataPipelineWorkflow } from './data-pipeline.ts';
 export { SchemaMigrationWorkflow } from './schema-migration.ts';
+export { TableMaintenanceWorkflow } from './table-maintenance.ts';

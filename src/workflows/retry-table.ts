@@ -85,11 +85,39 @@ type PolicyPlan = Pick<RunPlan, 'heartbeatTimeoutMs' | 'priorityKey' | 'taskQueu
 /** Options of one activity: its row of the table with what is overridden. */
 export function activityOptions(activity: ScheduledActivity, step: string, plan: PolicyPlan): ActivityOptions {
   const base = step.startsWith('extract:') ? EXTRACTION : POLICIES[activity];
-  const effective = { ...base, ...plan.policies[activity] };
   return {
+    ...optionsOf({ ...base, ...plan.policies[activity] }, step, plan.heartbeatTimeoutMs),
     taskQueue: plan.taskQueue ?? TASK_QUEUES[activity],
+    priority: priorityOf(plan),
+  };
+}
+
+export function priorityOf({ priorityKey, fairnessKey }: Pick<RunPlan, 'priorityKey' | 'fairnessKey'>): Priority {
+  return { priorityKey, ...(fairnessKey !== undefined && { fairnessKey }) };
+}
+
+/** Those of `compact_iceberg_table`, which is no step of a pipeline. */
+export function maintenanceOptions(step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return { ...optionsOf(LOADING, step, heartbeatTimeoutMs), taskQueue: 'maintenance' };
+}
+
+/** Of an activity that ends what a step started in another system. */
+export function stopOptions(step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return {
+    // The step's own queue may be full of others that wait for their jobs.
+    taskQueue: 'control',
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: heartbeatTimeoutMs,
+    retry: { maximumAttempts: 7, initialInterval: '1 second', maximumInterval: '15 seconds', backoffCoefficient: 2 },
+    priority: { priorityKey: 1 },
+    summary: `${step}: stop`,
+  };
+}
+
+function optionsOf(effective: ActivityPolicy, step: string, heartbeatTimeoutMs: number): ActivityOptions {
+  return {
     startToCloseTimeout: effective.startToCloseMs,
-    heartbeatTimeout: plan.heartbeatTimeoutMs,
+    heartbeatTimeout: heartbeatTimeoutMs,
     // A cancelled run waits until its remote jobs have been stopped.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: {
@@ -98,11 +126,6 @@ export function activityOptions(activity: ScheduledActivity, step: string, plan:
       maximumInterval: Math.max(effective.maximumIntervalMs, effective.initialIntervalMs),
       backoffCoefficient: effective.backoffCoefficient,
     },
-    priority: priorityOf(plan),
     summary: step,
   };
-}
-
-export function priorityOf({ priorityKey, fairnessKey }: Pick<RunPlan, 'priorityKey' | 'fairnessKey'>): Priority {
-  return { priorityKey, ...(fairnessKey !== undefined && { fairnessKey }) };
 }

@@ -8,6 +8,7 @@ import type { PipelineActivities } from '../activities/pipeline-activities.ts';
 import type { ActivityName } from '../schemas/definition.ts';
 import { reasonOf } from './activity-failure.ts';
 import type { PlannedStep, StepInput } from './messages.ts';
+import { stopOptions } from './retry-table.ts';
 import type { RunContext } from './run-step.ts';
 
 /** Activities that await a job which goes on without them. */
@@ -31,15 +32,7 @@ const COMPUTED: ReadonlySet<ActivityName> = new Set<ActivityName>([
  */
 export async function stopRemoteJob({ input, tracker }: RunContext, { step, activity }: PlannedStep): Promise<void> {
   if (!REMOTE.has(activity) && !(input.plan.compute === 'spark' && COMPUTED.has(activity))) return;
-  const activities = proxyActivities<PipelineActivities>({
-    // The step's own queue may be full of others that wait for their jobs.
-    taskQueue: 'control',
-    startToCloseTimeout: '1 minute',
-    heartbeatTimeout: input.plan.heartbeatTimeoutMs,
-    retry: { maximumAttempts: 7, initialInterval: '1 second', maximumInterval: '15 seconds', backoffCoefficient: 2 },
-    priority: { priorityKey: 1 },
-    summary: `${step}: stop`,
-  });
+  const activities = proxyActivities<PipelineActivities>(stopOptions(step, input.plan.heartbeatTimeoutMs));
   const call = activities[activity as keyof PipelineActivities] as unknown as (input: StepInput) => Promise<unknown>;
   try {
     const { executionId, requestId } = input;

@@ -1,9 +1,11 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ProxyHooks } from '../support/killing-proxy.ts';
 import type { ModelledTable } from './lakehouse.ts';
 import { expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
 import { isCommit, openRestLakehouse, type RestLakehouse } from './iceberg-rest-lakehouse.ts';
+import { upkeepOf } from './upkeep.ts';
 import { startWriter } from './writers.ts';
 
 let rest: RestLakehouse;
@@ -21,6 +23,12 @@ function rows(from: number, to: number, note: string): string {
 }
 
 const commits = (): number => rest.proxy.answered.filter(({ request }) => isCommit(request)).length;
+
+/** The answer to the next commit is lost. */
+function lostOnce(): ProxyHooks {
+  let lost = 0;
+  return { onAnswer: (request) => (isCommit(request) && lost++ === 0 ? 'cut' : undefined) };
+}
 
 /** As many snapshots as loads, each named after its own. */
 async function expectOneSnapshotEach(table: ModelledTable): Promise<void> {
@@ -76,6 +84,28 @@ describe("loads through Apache Iceberg's REST catalog, as pyiceberg and Spark 4.
     expect(await table.write(load)).toMatchObject({ alreadyCommitted: true, snapshotId: first.snapshotId });
     expect(commits()).toBe(before);
     await expectOneSnapshotEach(table);
+  });
+
+  test('a table, when it is compacted and expired, and answers get lost, is one commit each, with the same rows', async () => {
+    const table = rest.lakehouse.table('modes.kept');
+    for (const at of [0, 1, 2]) await table.load({ sql: rows(at * 10, at * 10 + 10, `load ${at}`) });
+    const upkeep = upkeepOf(rest.lakehouse, table.name);
+    const before = commits();
+    rest.proxy.hooks = lostOnce();
+    const compacted = await upkeep.compact('m-1');
+    expect(compacted).toMatchObject({ rewrittenFiles: 3, addedFiles: 1 });
+    rest.proxy.hooks = lostOnce();
+    expect(await upkeep.expire('m-2')).toMatchObject({ snapshots: 3, deletedFiles: 9 });
+    rest.proxy.hooks = {};
+    expect(await upkeep.expire('m-2')).toMatchObject({ snapshots: 3, deletedFiles: 0 });
+    expect(await upkeep.compact('m-1')).toEqual(compacted);
+    expect(commits() - before).toBe(2);
+    expect((await rest.lakehouse.judge.history(table.name)).map(({ operation }) => operation)).toEqual(['replace']);
+    // Metadata files that the log has forgotten aside, nothing is left over.
+    expect(await upkeep.removeOrphans(4)).not.toHaveProperty('unsure');
+    const again = await table.write({ sql: rows(0, 1, 'never'), loadName: table.loads[0]?.loadName ?? '' });
+    expect(again).toMatchObject({ alreadyCommitted: true });
+    await table.expectSound([]);
   });
 
   test('a name, when Spark made a view of it, is refused in words', async () => {

@@ -17,6 +17,7 @@ import { Service } from '../support/service.ts';
 import { isCommit } from './iceberg-rest-lakehouse.ts';
 import { Judge } from './judge.ts';
 import { Lakehouse } from './lakehouse.ts';
+import { upkeepOf } from './upkeep.ts';
 
 let gateway: S3Gateway;
 beforeAll(async () => {
@@ -70,6 +71,22 @@ describe('tables in an s3:// warehouse', () => {
       expect(keys.some((key) => key.endsWith('.metadata.json'))).toBe(true);
     },
   );
+
+  test('a table, when it is compacted, expired and cleaned, has its rows, and no file that nothing refers to', async () => {
+    const table = lakehouse.table('s3.kept');
+    const upkeep = upkeepOf(lakehouse, table.name);
+    for (const n of [1, 2, 3]) await table.load({ sql: `SELECT range AS n FROM range(${n})` });
+    await objects.put({ bucket: 'lake', key: 'warehouse/s3/kept/data/left.parquet' }, Buffer.from('x'.repeat(10)));
+    await objects.put({ bucket: 'lake', key: 'warehouse/s3/kept-not/data/left.parquet' }, Buffer.from('x'));
+    expect(await upkeep.compact()).toMatchObject({ rewrittenFiles: 3, addedFiles: 1 });
+    expect(await upkeep.expire()).toMatchObject({ snapshots: 3, deletedFiles: 9 });
+    expect(await upkeep.removeOrphans(2)).toEqual({ deletedFiles: 0, deletedBytes: 0 });
+    expect(await upkeep.removeOrphans(4)).toEqual({ deletedFiles: 1, deletedBytes: 10 });
+    await expectRows(table);
+    const keys = await gateway.keys('warehouse/s3/kept/');
+    expect(keys.filter((key) => key.endsWith('.parquet'))).toHaveLength(1);
+    expect(await gateway.keys('warehouse/s3/kept-not/')).toHaveLength(1);
+  });
 
   test('a load, when it is done again, is found; a source reads what was loaded', async () => {
     const table = lakehouse.table('s3.again');

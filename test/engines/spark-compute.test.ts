@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { hadoopOnS3 } from '../support/hadoop-on-s3.ts';
 import { KillingProxy } from '../support/killing-proxy.ts';
+import { preparePythonEnvironment } from '../support/python-environment.ts';
 import { S3Gateway } from '../support/s3-gateway.ts';
 import { Service } from '../support/service.ts';
 import { SMALL_JOB, SparkStandalone } from '../support/spark-standalone.ts';
@@ -12,6 +13,7 @@ import { bothWaysSuite } from './spark-compute/both-ways.suite.ts';
 import { cancellingSuite } from './spark-compute/cancelling.suite.ts';
 import { crashesSuite } from './spark-compute/crashes.suite.ts';
 import { exampleSuite } from './spark-compute/example.suite.ts';
+import { maintenanceSuite } from './spark-compute/maintenance.suite.ts';
 import { s3Suite } from './spark-compute/s3.suite.ts';
 import { type Subject, writeSources } from './spark-compute/subject.ts';
 
@@ -25,9 +27,12 @@ beforeAll(async () => {
   const hadoop = await hadoopOnS3(s3, settings);
   const spark = started.use(await SparkStandalone.start([], { cores: 8, environment: hadoop }));
   const proxy = started.use(await KillingProxy.start(spark.url));
+  const { jars } = await preparePythonEnvironment((line) => process.stderr.write(`${line}\n`));
+  const classPath = jars.join(':');
+  const withIceberg = { 'spark.driver.extraClassPath': classPath, 'spark.executor.extraClassPath': classPath };
   const environment = {
     SPARK_REST_URL: proxy.url,
-    SPARK_COMPUTE_CONF: JSON.stringify(SMALL_JOB),
+    SPARK_COMPUTE_CONF: JSON.stringify({ ...SMALL_JOB, ...withIceberg }),
     HEARTBEAT_TIMEOUT: '3s',
   };
   const service = started.use(await Service.start(environment));
@@ -43,4 +48,5 @@ bothWaysSuite(() => subject);
 exampleSuite(() => subject);
 cancellingSuite(() => subject);
 crashesSuite(() => subject);
+maintenanceSuite(() => subject);
 s3Suite(() => subject);

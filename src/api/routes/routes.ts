@@ -3,6 +3,7 @@ import { auditRoutes } from './audit.ts';
 import { backfillRoutes } from './backfills.ts';
 import { executionRoutes } from './executions.ts';
 import { migrationRoutes } from './migrations.ts';
+import { maintenanceRoutes } from './maintenance.ts';
 import { operationsRoutes } from './operations.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { workflowRoutes } from './workflows.ts';
@@ -14,6 +15,7 @@ export const ROUTES: readonly Route[] = [
   ...pipelineRoutes,
   ...backfillRoutes,
   ...migrationRoutes,
+  ...maintenanceRoutes,
   ...auditRoutes,
   ...operationsRoutes,
 ];

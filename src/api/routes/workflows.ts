@@ -36,8 +36,11 @@ export const workflowRoutes = [
     body: { schema: signalBody },
     answers: { 202: { description: 'Recorded; the run will get it.', schema: signalAnswer } },
     errors: [404, 409],
-    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs, migrations }) => {
-      await (isMigration(workflowId) ? migrations : runs).signal(actor, workflowId, body, reservedId);
+    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs, migrations, maintenance }) => {
+      const isMaintenance = body.name === 'cancellation' && (await maintenance.cancelWorkflow(actor, workflowId));
+      if (!isMaintenance) {
+        await (isMigration(workflowId) ? migrations : runs).signal(actor, workflowId, body, reservedId);
+      }
       return { status: 202, body: { workflowId, signal: body.name, status: 'ACCEPTED' } };
     },
   }),

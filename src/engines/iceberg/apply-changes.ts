@@ -3,6 +3,7 @@
  * References" and the REST catalog's specification of each requirement and update.
  */
 import { CommitConflict } from './catalog.ts';
+import { removeSnapshots } from './maintenance/remove-snapshots.ts';
 import { lastPartitionId } from './partition-spec.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
 import type { Snapshot, TableMetadata } from './table-metadata.ts';
@@ -107,9 +108,10 @@ function applyUpdate(metadata: TableMetadata, update: TableUpdate): TableMetadat
       return addSnapshot(metadata, update.snapshot);
     case 'set-snapshot-ref':
       return setRef(metadata, update);
+    case 'remove-snapshots':
+      return removeSnapshots(metadata, new Set(update['snapshot-ids']));
     case 'remove-snapshot-ref': {
-      const gone = update['ref-name'];
-      const kept = Object.entries(metadata.refs ?? {}).filter(([name]) => name !== gone);
+      const kept = Object.entries(metadata.refs ?? {}).filter(([name]) => name !== update['ref-name']);
       return { ...metadata, refs: Object.fromEntries(kept) };
     }
     case 'set-properties':

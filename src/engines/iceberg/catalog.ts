@@ -19,6 +19,8 @@ export interface LoadedTable {
   metadata: TableMetadata;
   /** Where its data and metadata files are read and written. */
   io: FileIo;
+  /** URI of the metadata file that is the table now; undefined for one that is not made yet. */
+  metadataLocation?: string | undefined;
 }
 
 /** A table to be: made by the commit that carries its first snapshot, so that nobody sees it without its rows. */
@@ -49,6 +51,11 @@ export interface IcebergCatalog {
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
   ): Promise<LoadedTable>;
+  /**
+   * Folders of all tables that the catalog has beside this one: who cleans up a folder must keep out of these. Missing
+   * where a catalog cannot tell them all, since it may hide some from its user.
+   */
+  foldersOfOthers?(identifier: TableIdentifier): Promise<string[]>;
   close(): Promise<void>;
 }
 

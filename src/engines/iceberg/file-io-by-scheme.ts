@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors.ts';
 import { isS3Uri } from '../s3/s3-address.ts';
 import type { S3Access } from '../s3/s3-access.ts';
-import type { FileIo, LocalFile } from './file-io.ts';
+import type { FileIo, ListedFile, LocalFile } from './file-io.ts';
 import { LocalFileIo } from './local-file-io.ts';
 import { S3FileIo } from './s3-file-io.ts';
 
@@ -25,6 +25,10 @@ export class FileIoByScheme implements FileIo {
 
   exists(uri: string): Promise<boolean> {
     return this.#of(uri).exists(uri);
+  }
+
+  list(folder: string, signal?: AbortSignal): AsyncIterable<ListedFile> {
+    return this.#of(folder).list(folder, signal);
   }
 
   delete(uri: string): Promise<void> {

@@ -7,6 +7,8 @@ export interface FileIo {
   /** A new file, safe against a power cut when this returns. Never replaces one. */
   write(uri: string, content: Uint8Array): Promise<void>;
   exists(uri: string): Promise<boolean>;
+  /** All files below a folder, folders within it too, in no order; none when it is not there. Links are not followed. */
+  list(folder: string, signal?: AbortSignal): AsyncIterable<ListedFile>;
   /** Nothing happens when it is gone already. */
   delete(uri: string): Promise<void>;
   /** A new, empty local folder (ending with `/`), from which {@link publish} takes files; the caller removes it. */
@@ -15,6 +17,13 @@ export interface FileIo {
   publish(files: readonly LocalFile[], signal?: AbortSignal): Promise<void>;
   /** A local path that has the content of `uri`, to be read as long as `scratchFolder` is there. */
   localCopy(uri: string, scratchFolder: string, signal?: AbortSignal): Promise<string>;
+}
+
+export interface ListedFile {
+  uri: string;
+  sizeBytes: number;
+  /** Milliseconds since 1970. */
+  modifiedMs: number;
 }
 
 /** A file that is to lie at `uri`. */

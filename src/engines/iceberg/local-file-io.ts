@@ -1,7 +1,7 @@
-import { access, mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, mkdtemp, open, opendir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EngineError } from '../../errors.ts';
-import type { FileIo, LocalFile } from './file-io.ts';
+import type { FileIo, ListedFile, LocalFile } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
 
 /** Files of the machine itself, under `file:` URIs. */
@@ -30,6 +30,14 @@ export class LocalFileIo implements FileIo {
     );
   }
 
+  async *list(folder: string, signal?: AbortSignal): AsyncGenerator<ListedFile> {
+    const uriOf = (path: string) => `${folder.replace(/\/+$/, '')}/${path}`;
+    for await (const path of filesBelow(localPath(folder), '', signal)) {
+      const found = await lstat(join(localPath(folder), path)).catch(unlessGone);
+      if (found) yield { uri: uriOf(path), sizeBytes: found.size, modifiedMs: found.mtimeMs };
+    }
+  }
+
   async delete(uri: string): Promise<void> {
     await rm(localPath(uri), { force: true });
   }
@@ -45,6 +53,9 @@ export class LocalFileIo implements FileIo {
     await inParallel(files, async (file) => {
       const handle = await open(file.localPath, 'r+');
       try {
+        // Its age counts from here: who cleans up tells by it what may still be committed.
+        const now = new Date();
+        await handle.utimes(now, now);
         await handle.sync();
       } finally {
         await handle.close();
@@ -57,6 +68,22 @@ export class LocalFileIo implements FileIo {
   localCopy(uri: string): Promise<string> {
     return Promise.resolve(localPath(uri));
   }
+}
+
+/** Paths below `root`; folders that go away meanwhile have nothing in them any more. */
+async function* filesBelow(root: string, below: string, signal?: AbortSignal): AsyncGenerator<string> {
+  signal?.throwIfAborted();
+  const folder = await opendir(join(root, below)).catch(unlessGone);
+  if (folder === undefined) return;
+  for await (const entry of folder) {
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(root, path, signal);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+function unlessGone(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
 
 /** `file:///a`, `file:/a` and `/a` are in use, all of them unescaped, since readers take them as they stand. */

@@ -114,8 +114,9 @@ export class RestCatalog implements IcebergCatalog {
 
   /** REST specification, `LoadTableResult`. */
   #loaded({ text }: CatalogAnswer): LoadedTable {
-    const { metadata } = parseIcebergJson(text) as { metadata?: unknown };
-    return { metadata: tableMetadataOf(metadata), io: this.#io };
+    const answer = parseIcebergJson(text) as { metadata?: unknown; 'metadata-location'?: string | null };
+    const metadataLocation = answer['metadata-location'] ?? undefined;
+    return { metadata: tableMetadataOf(answer.metadata), io: this.#io, metadataLocation };
   }
 }
 

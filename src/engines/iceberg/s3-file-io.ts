@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { parseS3Uri } from '../s3/s3-address.ts';
+import { parseS3Uri, s3Uri } from '../s3/s3-address.ts';
 import type { S3Access } from '../s3/s3-access.ts';
-import type { FileIo, LocalFile } from './file-io.ts';
+import type { FileIo, ListedFile, LocalFile } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
 
 /** Objects under `s3:`, `s3a:` or `s3n:` URIs. What DuckDB reads or writes is copied: it cannot reach S3. */
@@ -24,6 +24,14 @@ export class S3FileIo implements FileIo {
 
   async exists(uri: string): Promise<boolean> {
     return (await this.#s3.objects.head(parseS3Uri(uri))) !== undefined;
+  }
+
+  async *list(folder: string, signal?: AbortSignal): AsyncGenerator<ListedFile> {
+    const { bucket, key } = parseS3Uri(folder);
+    const prefix = { bucket, key: key === '' || key.endsWith('/') ? key : `${key}/` };
+    for await (const { sizeBytes, writtenMs, ...at } of this.#s3.objects.list(prefix, signal)) {
+      yield { uri: s3Uri(at), sizeBytes, modifiedMs: writtenMs };
+    }
   }
 
   async delete(uri: string): Promise<void> {

@@ -18,6 +18,7 @@ import {
   type TableIdentifier,
 } from './catalog.ts';
 import type { FileIo } from './file-io.ts';
+import { inParallel } from './in-parallel.ts';
 import { fileUri, LocalFileIo } from './local-file-io.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
@@ -55,6 +56,8 @@ const TABLES = `
 
 const FIND = `SELECT metadata_location, iceberg_type FROM iceberg_tables
   WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?`;
+const ALL = `SELECT catalog_name || char(10) || table_namespace || char(10) || table_name AS key, metadata_location
+  FROM iceberg_tables WHERE iceberg_type IS NOT 'VIEW'`;
 const INSERT = `INSERT INTO iceberg_tables
   (catalog_name, table_namespace, table_name, metadata_location, previous_metadata_location, iceberg_type)
   VALUES (?, ?, ?, ?, NULL, 'TABLE') ON CONFLICT DO NOTHING`;
@@ -88,7 +91,7 @@ export class SqlCatalog implements IcebergCatalog {
 
   async loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined> {
     const current = await this.#current(identifier);
-    return current === undefined ? undefined : { metadata: current.metadata, io: this.#io };
+    return current && { metadata: current.metadata, io: this.#io, metadataLocation: current.location };
   }
 
   stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable> {
@@ -112,7 +115,19 @@ export class SqlCatalog implements IcebergCatalog {
       await this.#io.delete(location);
       throw new CommitConflict('another commit came first');
     }
-    return { metadata, io: this.#io };
+    return { metadata, io: this.#io, metadataLocation: location };
+  }
+
+  /** Of every catalog in the file. */
+  async foldersOfOthers(identifier: TableIdentifier): Promise<string[]> {
+    const key = this.#key(identifier).join('\n');
+    const rows = await this.#database.readAll(ALL);
+    const others = rows.filter((row) => typeof row['metadata_location'] === 'string' && String(row['key']) !== key);
+    const folders = await inParallel(others, async (row) => {
+      const { metadata } = await this.#readMetadata(String(row['metadata_location']));
+      return [metadata.location, fileFolder(metadata, 'data'), fileFolder(metadata, 'metadata')];
+    });
+    return folders.flat();
   }
 
   async close(): Promise<void> {
@@ -127,6 +142,10 @@ export class SqlCatalog implements IcebergCatalog {
     }
     const location = row?.['metadata_location'];
     if (typeof location !== 'string') return undefined;
+    return this.#readMetadata(location);
+  }
+
+  async #readMetadata(location: string): Promise<Current> {
     const bytes = await this.#io.read(location);
     const text = /\.gz\.metadata\.json$|\.gz$/.test(location) ? gunzipSync(bytes) : bytes;
     return { location, metadata: parseTableMetadata(text.toString()) };

@@ -33,6 +33,11 @@ export class SqliteFile {
     return whenNotBusy(() => database.prepare(sql).get(...parameters));
   }
 
+  async readAll(sql: string): Promise<Record<string, SQLOutputValue>[]> {
+    const database = await this.#open();
+    return whenNotBusy(() => database.prepare(sql).all());
+  }
+
   /**
    * All statements in one transaction, durable when this returns; rolled back, and false, when the first one changes
    * nothing.

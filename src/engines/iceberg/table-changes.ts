@@ -29,6 +29,7 @@ export type TableUpdate =
   | { action: 'set-default-sort-order'; 'sort-order-id': number }
   | { action: 'add-snapshot'; snapshot: Snapshot }
   | { action: 'set-snapshot-ref'; 'ref-name': string; type: 'branch' | 'tag'; 'snapshot-id': bigint }
+  | { action: 'remove-snapshots'; 'snapshot-ids': bigint[] }
   | { action: 'remove-snapshot-ref'; 'ref-name': string }
   | { action: 'set-properties'; updates: Record<string, string> }
   | { action: 'remove-properties'; removals: string[] };

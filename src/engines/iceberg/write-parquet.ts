@@ -24,6 +24,8 @@ export interface ParquetRequest {
   clustered: boolean;
   /** An empty folder, ending with `/`. */
   folder: string;
+  /** Where rows that no keys cut go on in another file; {@link TARGET_FILE_BYTES} when left out. */
+  mostFileBytes?: number;
 }
 
 export interface WrittenFile {
@@ -74,7 +76,7 @@ export async function writeParquet(session: DuckDbSession, request: ParquetReque
     `FIELD_IDS {${request.columns.map(({ field }) => fieldIds(field.name, field.id, field.type)).join(', ')}}`,
     names.length > 0
       ? `PARTITION_BY (${names.map(quoteIdentifier).join(', ')}), HIVE_FILE_PATTERN false, FILENAME_PATTERN '{uuid}'`
-      : `FILE_SIZE_BYTES ${TARGET_FILE_BYTES}`,
+      : `FILE_SIZE_BYTES ${request.mostFileBytes ?? TARGET_FILE_BYTES}`,
   ];
   const order = layout?.sorted === true ? ` ORDER BY ${names.map(quoteIdentifier).join(', ')}` : '';
   const select = `SELECT ${[...columns, ...keys].join(', ')} FROM ${request.relation}${order}`;

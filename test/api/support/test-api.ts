@@ -9,6 +9,7 @@ import { BUILT_IN_ONLY } from '../../../src/pipelines/engine-availability.ts';
 import { Backfills } from '../../../src/pipelines/backfills.ts';
 import { Migrations } from '../../../src/pipelines/migrations.ts';
 import { PipelineRegistry } from '../../../src/pipelines/registry.ts';
+import { TableMaintenance } from '../../../src/pipelines/table-maintenance.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { InMemoryRuns } from './in-memory-runs.ts';
 
@@ -59,6 +60,11 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     temporal: { call: () => Promise.reject(new ServiceError('SERVICE_UNAVAILABLE', 'Temporal is no part of this')) },
     waker: { wake: () => Promise.resolve() },
   });
+  const maintenance = new TableMaintenance({
+    store,
+    maintenanceLauncher: { deliver: () => Promise.resolve(), cancel: () => Promise.resolve() },
+    sparkMissing: 'spark is not configured',
+  });
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
   const logger = createLogger('debug', {
@@ -71,6 +77,7 @@ export async function startApi(changes: Partial<AppDependencies> = {}): Promise<
     runs,
     backfills,
     migrations,
+    maintenance,
     metrics,
     logger,
     metricsText: () => metrics.registry.metrics(),
