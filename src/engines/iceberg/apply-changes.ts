@@ -103,6 +103,8 @@ function applyUpdate(metadata: TableMetadata, update: TableUpdate): TableMetadat
     }
     case 'add-snapshot':
       return addSnapshot(metadata, update.snapshot);
+    case 'remove-snapshots':
+      return removeSnapshots(metadata, new Set(update['snapshot-ids']));
     case 'set-snapshot-ref':
       return setRef(metadata, update);
     case 'set-properties':
@@ -124,6 +126,24 @@ function addSnapshot(metadata: TableMetadata, snapshot: Snapshot): TableMetadata
     ...metadata,
     snapshots: [...(metadata.snapshots ?? []), snapshot],
     'last-sequence-number': snapshot['sequence-number'],
+  };
+}
+
+/** Of the log, what lies before a gap goes too, so that nobody reads another time than asked for: spec, `snapshot-log`. */
+function removeSnapshots(metadata: TableMetadata, gone: ReadonlySet<bigint>): TableMetadata {
+  const of = (entry: unknown) => (entry as { 'snapshot-id': bigint })['snapshot-id'];
+  const stays = (entry: unknown) => !gone.has(of(entry));
+  const refs = Object.entries(metadata.refs ?? {}).filter(([, ref]) => stays(ref));
+  const log = metadata['snapshot-log'] ?? [];
+  return {
+    ...metadata,
+    snapshots: (metadata.snapshots ?? []).filter(stays),
+    refs: Object.fromEntries(refs),
+    'snapshot-log': log.slice(log.findLastIndex((entry) => !stays(entry)) + 1),
+    ...(metadata.statistics && { statistics: metadata.statistics.filter(stays) }),
+    ...(metadata['partition-statistics'] && {
+      'partition-statistics': metadata['partition-statistics'].filter(stays),
+    }),
   };
 }
 

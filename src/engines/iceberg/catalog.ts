@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../../errors.ts';
 import type { FileIo } from './file-io.ts';
+import type { ManifestReader } from './live-files.ts';
 import type { PartitionSpec } from './partition-spec.ts';
 import type { StructType } from './schema.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
@@ -19,6 +20,8 @@ export interface LoadedTable {
   metadata: TableMetadata;
   /** Where its data and metadata files are read and written. */
   io: FileIo;
+  /** Of the catalog, so that what one load has read is known to the next. */
+  manifests: ManifestReader;
 }
 
 /** A table to be: made by the commit that carries its first snapshot, so that nobody sees it without its rows. */

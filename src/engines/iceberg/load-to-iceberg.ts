@@ -20,11 +20,13 @@ import {
 } from './catalog.ts';
 import { commitLoad, deleteFiles, type CommitOutcome, type LoadToCommit } from './commit-load.ts';
 import type { InputColumn } from './duckdb-types.ts';
-import { currentManifests, refuseToReplace } from './live-files.ts';
+import { refuseToReplace } from './live-files.ts';
 import { findLoad, type CommittedLoad } from './load-ledger.ts';
 import { planLoad, type LoadPlan } from './load-plan.ts';
 import { Merge } from './merge.ts';
+import type { Replacement } from './replace-files.ts';
 import { IntervalReplacement } from './replace-interval.ts';
+import { PartitionReplacement } from './replace-partitions.ts';
 import { describeInput, INPUT, type LoadWriter, writeLoad } from './written-load.ts';
 
 export interface IcebergLoadRequest {
@@ -82,17 +84,16 @@ export async function loadToIceberg(
     for (let write = 1; write <= MAX_WRITES; write++) {
       const table = await catalog.loadTable(identifier);
       const found = table === undefined ? undefined : findLoad(table.metadata, request.loadName);
-      if (found !== undefined) return alreadyThere(found, attempts, context);
+      if (found !== undefined) return alreadyThere(found, request, attempts, context);
       columns ??= await describeInput(duckdb, request.input, context.signal, {
         footersOnly: deps.writer !== undefined,
       });
       const committed = await writeAndCommit(request, identifier, table, columns, deps, context).catch(madeMeanwhile);
       attempts += committed.attempts;
-      if (committed.outcome === 'found') return alreadyThere(committed, attempts, context);
+      if (committed.outcome === 'found') return alreadyThere(committed, request, attempts, context);
       if (committed.outcome === 'committed') {
         context.progress(1);
-        const { snapshotId, rows, bytes } = committed;
-        return { snapshotId, rows, bytes, alreadyCommitted: false, commitAttempts: attempts };
+        return { ...told(committed, request), alreadyCommitted: false, commitAttempts: attempts };
       }
       context.log('warn', 'others made the table or changed its shape meanwhile; the rows are written again');
     }
@@ -116,10 +117,13 @@ async function writeAndCommit(
   const replan = (now: LoadedTable | undefined): Promise<LoadPlan> =>
     planLoad({ identifier, partitionBy, schemaEvolution }, now, columns, catalog);
   const plan = await replan(table);
-  const { metadata, io } = plan.table;
-  if (mode !== 'append') refuseToReplace(metadata, await currentManifests(metadata, io));
+  const { io } = plan.table;
+  if (mode !== 'append') refuseToReplace(await plan.table.manifests.currentManifests(plan.table.metadata));
   const merge = request.mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
-  const replacement = interval === undefined ? merge : new IntervalReplacement(interval, input, duckdb);
+  const replacement = ((): Replacement | undefined => {
+    if (interval !== undefined) return new IntervalReplacement(interval, input, duckdb);
+    return request.mode === 'overwrite_partition' ? new PartitionReplacement(input, duckdb) : merge;
+  })();
   const inspect = async (rows: DuckDbSession): Promise<void> => {
     if (interval !== undefined) await refuseRowsOutside(rows, INPUT, interval);
     await merge?.inspect(rows);
@@ -133,7 +137,7 @@ async function writeAndCommit(
     const files = writer === undefined ? await writeLoad(toWrite, duckdb, inspect) : await writer(toWrite);
     context.progress(0.8);
     const { log } = context;
-    const load = { loadName, identifier, mode, plan, files, replacement, replan, uncommitted, signal, log };
+    const load = { loadName, identifier, mode, plan, files, replacement, interval, replan, uncommitted, signal, log };
     const committed = await commitLoad(load, catalog);
     if (committed.outcome !== 'committed') await deleteFiles(uncommitted, io);
     return committed;
@@ -149,11 +153,20 @@ function madeMeanwhile(error: unknown): CommitOutcome {
   throw error;
 }
 
-function alreadyThere(committed: CommittedLoad, attempts: number, context: EngineContext): IcebergLoadResult {
+function alreadyThere(
+  committed: CommittedLoad,
+  request: IcebergLoadRequest,
+  attempts: number,
+  context: EngineContext,
+): IcebergLoadResult {
   context.log('info', 'an earlier attempt committed these rows already; nothing was written');
   context.progress(1);
-  const { snapshotId, rows, bytes } = committed;
-  return { snapshotId, rows, bytes, alreadyCommitted: true, commitAttempts: attempts };
+  return { ...told(committed, request), alreadyCommitted: true, commitAttempts: attempts };
+}
+
+/** What the table does not tell any more is told of the rows that were to be loaded. */
+function told({ snapshotId, rows, bytes }: CommittedLoad, { input }: IcebergLoadRequest) {
+  return { snapshotId, rows: rows ?? input.rows, bytes: bytes ?? input.bytes };
 }
 
 function diskFull(error: unknown): EngineError | undefined {

@@ -10,7 +10,7 @@ import { duckDbTypeOf, inputTypeOf, type InputColumn } from './duckdb-types.ts';
 import type { LoadPlan } from './load-plan.ts';
 import { leafColumns, type NestedField } from './schema.ts';
 import { fileFolder } from './table-metadata.ts';
-import { ROWS, writePartitioned } from './write-data-files.ts';
+import { type FilePlace, ROWS, writePartitioned } from './write-data-files.ts';
 
 /** The view of a session that has the rows. */
 export const INPUT = 'input';
@@ -68,8 +68,7 @@ export async function writeLoad(
     const session = { signal, inputs: { [INPUT]: input }, writable: [scratchFolder], readable: [scratchFolder] };
     return duckdb.withSession(session, async (open) => {
       await inspect(open);
-      const dataFolder = fileFolder(plan.table.metadata, 'data');
-      const place = { io: plan.table.io, dataFolder, scratchFolder, uncommitted, signal };
+      const place = filePlace(plan, scratchFolder, uncommitted, signal);
       const columns = plan.columns.map((field) => ({ field, sql: castColumn(field) }));
       const byName = new Map(plan.schema.fields.map((field) => [field.name, field]));
       const present = new Set(plan.columns.map((field) => field.name));
@@ -88,6 +87,17 @@ export async function writeLoad(
 /** A column of {@link ROWS} as the table's type. */
 export function castColumn(field: NestedField): string {
   return `CAST(${ROWS}.${quoteIdentifier(field.name)} AS ${duckDbTypeOf(field.type)})`;
+}
+
+/** Where new files of a load lie, and the spec that they are partitioned by: the default one. */
+export function filePlace(
+  { table: { metadata, io }, spec }: LoadPlan,
+  scratchFolder: string,
+  uncommitted: string[],
+  signal: AbortSignal,
+): FilePlace {
+  const dataFolder = fileFolder(metadata, 'data');
+  return { io, specId: spec['spec-id'], dataFolder, scratchFolder, uncommitted, signal };
 }
 
 export async function withScratchFolder<T>(plan: LoadPlan, use: (folder: string) => Promise<T>): Promise<T> {
