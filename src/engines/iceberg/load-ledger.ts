@@ -57,7 +57,10 @@ export function findLoad(metadata: TableMetadata, loadName: string): CommittedLo
 }
 
 /** What the snapshot of a load says of it. */
-export function loadSummary(loadName: string, { rows, bytes }: { rows: number; bytes: number }): Record<string, string> {
+export function loadSummary(
+  loadName: string,
+  { rows, bytes }: { rows: number; bytes: number },
+): Record<string, string> {
   return { [LOAD_SUMMARY_KEY]: loadName, [SUMMARY_ROWS]: String(rows), [SUMMARY_BYTES]: String(bytes) };
 }
 

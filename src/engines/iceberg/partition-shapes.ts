@@ -33,7 +33,8 @@ export function partitionShape(
   schema: Schema = currentSchema(metadata),
 ): PartitionShape {
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === specId);
-  if (spec === undefined) throw new EngineError('ValidationError', `the table metadata lacks its partition spec ${specId}`);
+  if (spec === undefined)
+    throw new EngineError('ValidationError', `the table metadata lacks its partition spec ${specId}`);
   const older = metadata.schemas.toSorted((one, other) => other['schema-id'] - one['schema-id']);
   const fields = spec.fields.map((field): PartitionValueField => {
     const transform = parseTransform(field.transform);

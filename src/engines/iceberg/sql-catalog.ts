@@ -23,7 +23,13 @@ import { ManifestReader } from './live-files.ts';
 import { fileUri, LocalFileIo } from './local-file-io.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
-import { fileFolder, formatTableMetadata, parseTableMetadata, tableMetadataOf, type TableMetadata } from './table-metadata.ts';
+import {
+  fileFolder,
+  formatTableMetadata,
+  parseTableMetadata,
+  tableMetadataOf,
+  type TableMetadata,
+} from './table-metadata.ts';
 import { stagedMetadata } from './staged-table.ts';
 
 export interface SqlCatalogOptions {

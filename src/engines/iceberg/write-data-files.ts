@@ -83,7 +83,12 @@ export async function publishFiles(
   });
   const described = named.map(({ file, uri }) => {
     const { specId } = place;
-    const at = { uri, specId, partition: partitionOf(file), nanCounts: nanCounts.get(file) ?? new Map<number, bigint>() };
+    const at = {
+      uri,
+      specId,
+      partition: partitionOf(file),
+      nanCounts: nanCounts.get(file) ?? new Map<number, bigint>(),
+    };
     return describeDataFile(file, at, struct);
   });
   place.uncommitted.push(...named.map(({ uri }) => uri));

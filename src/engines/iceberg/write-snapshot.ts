@@ -40,7 +40,14 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
   const place = new ManifestPlace(request, { id, sequenceNumber });
 
   const parts = [
-    ...(change.added.length > 0 ? [place.draft(plan.spec['spec-id'], change.added.map((file) => addedEntry(file, id)))] : []),
+    ...(change.added.length > 0
+      ? [
+          place.draft(
+            plan.spec['spec-id'],
+            change.added.map((file) => addedEntry(file, id)),
+          ),
+        ]
+      : []),
     ...change.rewritten.map(({ file, entries }) => place.draft(file.specId, withoutFiles(entries, change.removed, id))),
     ...change.kept.map((file): Part => ({ ...file, sizeBytes: Number(file.length), file })),
   ];
