@@ -11,7 +11,7 @@ import type { BackfillAnswer, StartedBackfill } from '../../src/schemas/api-back
 import { readTable, tableState } from '../read-table.ts';
 import type { ServiceProcess } from '../service-process.ts';
 import { judged } from './bar.ts';
-import { memoryOf } from './process-usage.ts';
+import { memoryOf, processorMsOf } from './process-usage.ts';
 import { seconds } from './statistics.ts';
 import { type StartBenched } from './with-service.ts';
 import { withTemporal } from './with-temporal.ts';
@@ -58,7 +58,7 @@ export async function benchBackfill(start: StartBenched, folder: string): Promis
       judged({ value: workedMs / partitions / ofFew, most: MOST_TIMES_FEW, unit: 'x' });
     return [
       `a partition of ${MANY}: ${ratio(took.workedMs, MANY)} of one of ${FEW}, ${milliseconds(took.workedMs / MANY)} against ${milliseconds(ofFew)}`,
-      `a partition of the last ${FEW} of ${MANY}: ${ratio(took.lastMs, FEW)}, ${milliseconds(took.lastMs / FEW)}`,
+      `a partition of the last ${FEW} of ${MANY}: ${ratio(took.lastMs, FEW)}, ${milliseconds(took.lastMs / FEW)}; processor time of the service ${milliseconds(took.lastProcessorMs)} against ${milliseconds(few.lastProcessorMs)}`,
       `${MANY} partitions, the service killed ${KILLS.length} times: ${seconds(took.totalMs)}, of which ${seconds(took.totalMs - took.workedMs)} around the kills; ${table}`,
       `histories of the workflow: ${events.length}, the longest of ${judged({ value: Math.max(...events), most: MOST_EVENTS, unit: ' events' })}`,
       `memory of the last service: ${((await memoryOf(service.pid)).peakBytes / GIB).toFixed(2)} GiB at most`,
@@ -74,6 +74,8 @@ interface Took {
   workedMs: number;
   /** For the last {@link FEW}. */
   lastMs: number;
+  /** What the service used for each of the last ones, which other work on the machine changes less. */
+  lastProcessorMs: number;
 }
 
 class Backfill {
@@ -81,11 +83,13 @@ class Backfill {
   readonly #name: string;
   readonly #source: string;
   #api: ApiClient;
+  #pid: number;
 
   constructor(service: ServiceProcess, name: string, source: string) {
     this.#name = name;
     this.#source = source;
     this.#api = new ApiClient({ url: service.url });
+    this.#pid = service.pid;
   }
 
   /** @param kill answers the service that goes on */
@@ -98,7 +102,7 @@ class Backfill {
     const kills = kill === undefined ? [] : KILLS.map((at) => ({ at, kill }));
     let awayMs = 0;
     let awayPartitions = 0;
-    let lastFrom: { ms: number; done: number } | undefined;
+    let lastFrom: { ms: number; done: number; processorMs: number } | undefined;
     for (;;) {
       const { status, counts } = await this.#status();
       const done = counts.COMPLETED;
@@ -106,19 +110,25 @@ class Backfill {
       if (next !== undefined && done >= next.at) {
         kills.shift();
         const killedAtMs = performance.now();
-        this.#api = new ApiClient({ url: (await next.kill(next.at)).url });
+        const service = await next.kill(next.at);
+        this.#api = new ApiClient({ url: service.url });
+        this.#pid = service.pid;
         const back = await this.#untilMore(done);
         awayMs += performance.now() - killedAtMs;
         awayPartitions += back - done;
       }
-      if (lastFrom === undefined && done >= partitions - FEW) lastFrom = { ms: performance.now(), done };
+      if (lastFrom === undefined && done >= partitions - FEW) {
+        lastFrom = { ms: performance.now(), done, processorMs: await processorMsOf(this.#pid) };
+      }
       if (status !== 'RUNNING') {
         const nowMs = performance.now();
         if (status !== 'COMPLETED' || done !== partitions) throw new Error(`${status}: ${JSON.stringify(counts)}`);
         const totalMs = nowMs - beganMs;
         const share = partitions / (partitions - awayPartitions);
-        const { ms, done: from } = lastFrom ?? { ms: beganMs, done: 0 };
+        const { ms, done: from, processorMs } = lastFrom ?? { ms: beganMs, done: 0, processorMs: 0 };
+        const lastProcessorMs = ((await processorMsOf(this.#pid)) - processorMs) / Math.max(1, partitions - from);
         return {
+          lastProcessorMs,
           totalMs,
           workedMs: (totalMs - awayMs) * share,
           lastMs: (nowMs - ms) * (FEW / Math.max(1, partitions - from)),
