@@ -29,7 +29,7 @@ export async function adoptFiles(
   if (paths.length > MAX_FILES) {
     throw new EngineError('UnsupportedError', `the load has ${paths.length} files; at most ${MAX_FILES} are committed`);
   }
-  return withScratchFolder(plan, async (scratchFolder) => {
+  return withScratchFolder(plan.table, async (scratchFolder) => {
     const linked = await Promise.all(paths.map((path, at) => placed(path, join(scratchFolder, `${at}.parquet`))));
     return duckdb.withSession(
       { signal, readable: [...linked, scratchFolder], writable: [scratchFolder] },

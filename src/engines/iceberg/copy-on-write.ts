@@ -54,7 +54,7 @@ export async function withoutRows(
     throw new EngineError('UnsupportedError', `rows cannot be replaced in ${other.format} data files`);
   }
   checkNestedNames(plan.table.metadata.schemas, plan.schema);
-  return withScratchFolder(plan, async (scratchFolder) => {
+  return withScratchFolder(plan.table, async (scratchFolder) => {
     const paths = await inParallel(files, (file) => plan.table.io.localCopy(file.path, scratchFolder, signal));
     const request = {
       signal,
