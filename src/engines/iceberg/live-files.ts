@@ -35,8 +35,8 @@ export function refuseToReplace(manifests: readonly ManifestFile[]): void {
   }
 }
 
-/** Entries that a reader keeps: some ten megabytes. */
-const MAX_KEPT_ENTRIES = 20_000;
+/** Entries that a reader keeps, of all tables together: a hundred megabytes or so. */
+const MAX_KEPT_ENTRIES = 10_000;
 
 /** Reads manifests, which never change: the last ones that were read are not read again. */
 export class ManifestReader {
