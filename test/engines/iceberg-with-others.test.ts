@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseTableIdentifier } from '../../src/engines/iceberg/catalog.ts';
 import { Lakehouse, type ModelledTable } from './lakehouse.ts';
 import { startWriter } from './writers.ts';
 
@@ -228,6 +229,42 @@ describe('a table of ours that Spark 4.1 writes to, as pyiceberg and Spark read 
     await table.expectSound();
     await table.expectFiltered({ sql: `day = DATE '2024-02-13'`, pyiceberg: "EqualTo('day', '2024-02-13')" });
     await table.expectTimeTravel();
+  });
+
+  test('partitions of a backfill, when manifests are merged and snapshots forgotten on the way, are read as ever', async () => {
+    const table = lakehouse.table('others.backfill');
+    const day = (n: number) => `2024-03-${String(n).padStart(2, '0')}`;
+    const load = async (n: number): Promise<unknown> => {
+      const [startIso, endIso] = [`${day(n)}T00:00:00+00:00`, `${day(n + 1)}T00:00:00+00:00`];
+      return table.load({
+        sql: `SELECT DATE '${day(n)}' AS d, i AS k FROM range(${n}) AS r(i)`,
+        loadName: `backfill.1/${startIso}/out`,
+        interval: { column: 'd', startIso, endIso },
+        partitionBy: ['month(d)'],
+      });
+    };
+    await load(9);
+    await lakehouse.judge.sql(
+      `ALTER TABLE matih.${table.name} SET TBLPROPERTIES ('commit.manifest.min-count-to-merge' = '3')`,
+    );
+    for (const n of [3, 5, 4, 7, 6, 8]) await load(n);
+    await table.expectSound();
+    await table.expectTimeTravel();
+    const [[manifests] = []] = await lakehouse.judge.sql(`SELECT count(*) FROM matih.${table.name}.manifests`);
+    expect(Number(manifests)).toBeLessThanOrEqual(3);
+
+    const gone = table.loads.splice(1, 4).map(({ snapshotId }) => BigInt(snapshotId));
+    await lakehouse.catalog.commitTable(
+      parseTableIdentifier(table.name),
+      [],
+      [{ action: 'remove-snapshots', 'snapshot-ids': gone }],
+    );
+    await table.expectSound();
+    await table.expectTimeTravel();
+    expect(await load(5)).toMatchObject({ alreadyCommitted: true });
+    await inSpark(table, (name) => `DELETE FROM ${name} WHERE k = 2`);
+    await load(10);
+    await table.expectSound();
   });
 
   test('a table, when Spark dropped it, is made anew by the next load', async () => {
