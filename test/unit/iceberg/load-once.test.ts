@@ -257,9 +257,7 @@ describe('what a table remembers of loads', () => {
     const committed = { snapshotId: 2n, rows: 1, bytes: 1 };
     const load = { loadName: 'new/out', interval: undefined };
     const days = (number: number) => Date.now() + number * 24 * 3_600_000;
-    expect(recordLoad(metadata, load, committed, days(399)).map((update) => update.action)).toEqual([
-      'set-properties',
-    ]);
+    expect(recordLoad(metadata, load, committed, days(399)).map((update) => update.action)).toEqual(['set-properties']);
     expect(recordLoad(metadata, load, committed, days(401))).toContainEqual({
       action: 'remove-properties',
       removals: ['pipeline.load.old/out'],

@@ -66,7 +66,10 @@ describe('a manifest', () => {
   it('when pyiceberg wrote it, reads whole', () => {
     const schema = schemaOf({ id: 'long', d: 'date', price: 'decimal(9, 2)', name: 'string' });
     const bytes = readFileSync(join(import.meta.dirname, 'fixtures/pyiceberg-manifest.avro'));
-    const entries = decodeManifest(bytes, { specId: 0, fields: bindSpec(newSpec(['day(d)', 'price'], schema), schema) });
+    const entries = decodeManifest(bytes, {
+      specId: 0,
+      fields: bindSpec(newSpec(['day(d)', 'price'], schema), schema),
+    });
     const told = entries.map(({ status, snapshotId, file }) => ({
       status,
       snapshotId,
@@ -101,9 +104,9 @@ describe('a manifest', () => {
       Array.from({ length: 3 }, () => ['PARQUET', 1n, [4n]]),
     );
     // What is kept of it when files around it are replaced.
-    expect(decodeManifest(encodeManifest(entries, { schema, spec: newSpec([], schema), fields }), { specId: 0, fields })).toEqual(
-      entries,
-    );
+    expect(
+      decodeManifest(encodeManifest(entries, { schema, spec: newSpec([], schema), fields }), { specId: 0, fields }),
+    ).toEqual(entries);
   });
 });
 

@@ -109,12 +109,7 @@ describe('manifests', () => {
   it.each([
     ['few, stay as they are', manifests(10, 10, 10), {}, [1, 1, 1]],
     ['as many as the table says, become one', manifests(10, 10, 10, 10), {}, [4]],
-    [
-      'more than one may hold, are packed from the oldest on',
-      manifests(10, 50, 40, 40, 40, 90),
-      {},
-      [1, 1, 1, 2, 1],
-    ],
+    ['more than one may hold, are packed from the oldest on', manifests(10, 50, 40, 40, 40, 90), {}, [1, 1, 1, 2, 1]],
     [
       'not to be merged, are not',
       manifests(1, 1, 1, 1, 1),

@@ -14,7 +14,8 @@ async function valueOf(transformText: string, type: string, literal: string): Pr
   const transform = parseTransform(transformText);
   const source = { name: 'x', type };
   const field: BoundPartitionField = {
-    fieldId: 1000, sourceId: 1,
+    fieldId: 1000,
+    sourceId: 1,
     name: 'x',
     transform,
     source,
