@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchBackfill } from './bench/backfill.ts';
 import { benchDataPath } from './bench/data-path.ts';
 import { benchOrchestration } from './bench/orchestration.ts';
 import { benchRestart } from './bench/restart.ts';
@@ -14,6 +15,7 @@ const BENCHES = {
   'data-path': benchDataPath,
   starts: benchStarts,
   restart: benchRestart,
+  backfill: benchBackfill,
 };
 const names = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
 const HELP = `npm run bench -- [${names.join('|')} ...]   all of them when none is named
@@ -22,6 +24,7 @@ const HELP = `npm run bench -- [${names.join('|')} ...]   all of them when none 
   data-path      the demo's data path, against one plain DuckDB script; peak memory of the service
   starts         200 executions at once over HTTP, against Temporal's bare client; memory when they are done
   restart        how long a second start takes, and what the service uses while nothing happens
+  backfill       time for a partition of 10,000 against one of 500, the service killed three times on the way
 
 Prints ratios with the seconds behind them, and whether each is within its bar. Ends with 1 when a bench cannot be run;
 a bar that is missed is printed only, since other work on the machine can make it so.`;

@@ -12,6 +12,9 @@ export interface TableState {
   files: string[];
   /** How many snapshots the table has. */
   snapshots: number;
+  /** How many it has ever had. */
+  commits: number;
+  properties: Record<string, string>;
 }
 
 /** The live data files of a table of `DATA_DIR`'s catalog; undefined when there is no such table. */
@@ -27,7 +30,12 @@ export async function tableState(dataDir: string, table: string): Promise<TableS
     const { metadata, io } = loaded;
     const manifests = await new ManifestReader(io).liveDataFiles(metadata, await currentManifests(metadata, io));
     const files = manifests.flatMap(({ entries }) => entries.map(({ file }) => fileURLToPath(file.path)));
-    return { files, snapshots: metadata.snapshots?.length ?? 0 };
+    return {
+      files,
+      snapshots: metadata.snapshots?.length ?? 0,
+      commits: Number(metadata['last-sequence-number']),
+      properties: metadata.properties ?? {},
+    };
   } finally {
     await catalog.close();
   }

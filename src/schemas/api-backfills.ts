@@ -85,13 +85,10 @@ export const backfillAnswer = z
     onFailure: z.enum(['continue', 'stop']),
     parameters: parametersGiven,
     round: count.meta({ description: '1, and one more with each retry.' }),
-    grid: z
-      .array(z.enum(PARTITION_STATES))
-      .optional()
-      .meta({
-        description:
-          'When cells were asked for: neighbouring partitions share one, which shows the first of FAILED, RUNNING, PENDING, CANCELLED, COMPLETED, SKIPPED that one of them is.',
-      }),
+    grid: z.array(z.enum(PARTITION_STATES)).optional().meta({
+      description:
+        'When cells were asked for: neighbouring partitions share one, which shows the first of FAILED, RUNNING, PENDING, CANCELLED, COMPLETED, SKIPPED that one of them is.',
+    }),
     submittedAt: answeredInstant,
     submittedBy: z.string(),
     startedAt: answeredInstant.optional(),

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ProxyHooks } from '../support/killing-proxy.ts';
+import { parseTableIdentifier } from '../../src/engines/iceberg/catalog.ts';
 import type { ModelledTable } from './lakehouse.ts';
 import { expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
 import { isCommit, openRestLakehouse, type RestLakehouse } from './iceberg-rest-lakehouse.ts';
@@ -106,6 +107,25 @@ describe("loads through Apache Iceberg's REST catalog, as pyiceberg and Spark 4.
     const again = await table.write({ sql: rows(0, 1, 'never'), loadName: table.loads[0]?.loadName ?? '' });
     expect(again).toMatchObject({ alreadyCommitted: true });
     await table.expectSound([]);
+  });
+
+  test('partitions of a backfill, when snapshots on the way are forgotten, are still known and read as ever', async () => {
+    const table = rest.lakehouse.table('modes.backfill');
+    const load = (day: number) => {
+      const iso = (n: number) => `2024-03-0${n}T00:00:00+00:00`;
+      const interval = { column: 'd', startIso: iso(day), endIso: iso(day + 1) };
+      const sql = `SELECT DATE '2024-03-0${day}' AS d, i AS k FROM range(${day}) AS r(i)`;
+      return table.load({ sql, loadName: `backfill.1/${iso(day)}/out`, interval, partitionBy: ['month(d)'] });
+    };
+    for (const day of [2, 1, 4, 3]) await load(day);
+    const gone = table.loads.splice(1, 2).map(({ snapshotId }) => BigInt(snapshotId));
+    const forget = { action: 'remove-snapshots' as const, 'snapshot-ids': gone };
+    await rest.lakehouse.catalog.commitTable(parseTableIdentifier(table.name), [], [forget]);
+    await expectOneSnapshotEach(table);
+    await table.expectTimeTravel();
+    const before = commits();
+    expect(await load(1)).toMatchObject({ alreadyCommitted: true });
+    expect(commits()).toBe(before);
   });
 
   test('a name, when Spark made a view of it, is refused in words', async () => {

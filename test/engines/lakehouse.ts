@@ -15,6 +15,7 @@ import { DuckDbEngine } from '../../src/engines/duckdb/duckdb-engine.ts';
 import type { IcebergCatalog } from '../../src/engines/iceberg/catalog.ts';
 import { type IcebergLoadResult, loadToIceberg } from '../../src/engines/iceberg/load-to-iceberg.ts';
 import { SqlCatalog } from '../../src/engines/iceberg/sql-catalog.ts';
+import type { Interval } from '../../src/engines/sources/interval.ts';
 import { Judge, READERS, type Lake, type Reader } from './judge.ts';
 import { replacedRowsSql } from './replaced-rows.ts';
 
@@ -25,6 +26,8 @@ export interface Load {
   mergeKeys?: string[];
   partitionBy?: string[];
   schemaEvolution?: 'none' | 'add_columns';
+  /** Whatever the mode: exactly its rows are replaced. */
+  interval?: Interval;
   /** A fresh one unless given. */
   loadName?: string;
 }
@@ -171,6 +174,7 @@ export class ModelledTable {
         mergeKeys: load.mergeKeys ?? [],
         partitionBy: this.#partitionBy,
         schemaEvolution: load.schemaEvolution ?? 'none',
+        interval: load.interval,
         input: await this.#lakehouse.dataset(load.sql),
       },
       { catalog, duckdb },

@@ -8,6 +8,10 @@ export async function replacedRowsSql(
   lakehouse: Lakehouse,
   table: ModelledTable,
 ): Promise<string | null> {
+  if (load.interval !== undefined) {
+    const { column, startIso, endIso } = load.interval;
+    return `t."${column}" >= '${startIso.slice(0, 19)}' AND t."${column}" < '${endIso.slice(0, 19)}'`;
+  }
   switch (load.mode ?? 'append') {
     case 'append':
       return null;

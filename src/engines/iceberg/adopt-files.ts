@@ -10,9 +10,8 @@ import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
 import type { DataFile } from './data-file.ts';
 import { partitionsOf } from './footer-partitions.ts';
 import { readFooters } from './parquet-footers.ts';
-import { fileFolder } from './table-metadata.ts';
 import { publishFiles } from './write-data-files.ts';
-import { checkRequired, type LoadToWrite, withScratchFolder } from './written-load.ts';
+import { checkRequired, filePlace, type LoadToWrite, withScratchFolder } from './written-load.ts';
 
 /** As many as `writeParquet` makes at most. */
 const MAX_FILES = 10_000;
@@ -30,7 +29,7 @@ export async function adoptFiles(
   if (paths.length > MAX_FILES) {
     throw new EngineError('UnsupportedError', `the load has ${paths.length} files; at most ${MAX_FILES} are committed`);
   }
-  return withScratchFolder(plan, async (scratchFolder) => {
+  return withScratchFolder(plan.table, async (scratchFolder) => {
     const linked = await Promise.all(paths.map((path, at) => placed(path, join(scratchFolder, `${at}.parquet`))));
     return duckdb.withSession(
       { signal, readable: [...linked, scratchFolder], writable: [scratchFolder] },
@@ -38,8 +37,7 @@ export async function adoptFiles(
         const columns = plan.columns.map((field) => ({ field, sql: '' }));
         const written = await readFooters(session, linked, { type: 'struct', fields: plan.columns });
         const partitions = await partitionsOf(session, written, plan);
-        const dataFolder = fileFolder(plan.table.metadata, 'data');
-        const place = { io: plan.table.io, dataFolder, scratchFolder, uncommitted, signal };
+        const place = filePlace(plan, scratchFolder, uncommitted, signal);
         const files = await publishFiles(session, written, columns, (file) => partitions.get(file) ?? [], place);
         checkRequired(plan, files);
         return files;

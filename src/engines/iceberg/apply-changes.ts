@@ -106,10 +106,10 @@ function applyUpdate(metadata: TableMetadata, update: TableUpdate): TableMetadat
     }
     case 'add-snapshot':
       return addSnapshot(metadata, update.snapshot);
-    case 'set-snapshot-ref':
-      return setRef(metadata, update);
     case 'remove-snapshots':
       return removeSnapshots(metadata, new Set(update['snapshot-ids']));
+    case 'set-snapshot-ref':
+      return setRef(metadata, update);
     case 'remove-snapshot-ref': {
       const kept = Object.entries(metadata.refs ?? {}).filter(([name]) => name !== update['ref-name']);
       return { ...metadata, refs: Object.fromEntries(kept) };

@@ -27,9 +27,10 @@ export function encodeAvroFile(
   records: readonly AvroRecord[],
   metadata: Readonly<Record<string, string>>,
 ): Buffer {
-  const type = typeByIds(schema);
+  const schemaText = JSON.stringify(schema);
+  const type = typeByIds(schemaText);
   const sync = randomBytes(SYNC_LENGTH);
-  const header = { ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' };
+  const header = { ...metadata, 'avro.schema': schemaText, 'avro.codec': 'deflate' };
   const parts: Uint8Array[] = [MAGIC, ...encodeHeader(header), sync];
   let block: Buffer[] = [];
   let blockBytes = 0;
@@ -60,8 +61,9 @@ export function decodeAvroFile(bytes: Buffer): AvroFile {
   }
   const sync = reader.bytes(SYNC_LENGTH);
   const codec = metadata.get('avro.codec')?.toString() ?? 'null';
-  const schema = JSON.parse(metadata.get('avro.schema')?.toString() ?? 'null') as AvroSchema;
-  const type = typeByIds(schema);
+  const schemaText = metadata.get('avro.schema')?.toString() ?? 'null';
+  const schema = JSON.parse(schemaText) as AvroSchema;
+  const type = typeByIds(schemaText);
   const records: AvroRecord[] = [];
   while (!reader.ended) {
     const count = reader.long();

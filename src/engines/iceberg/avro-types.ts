@@ -30,8 +30,25 @@ export function fieldKey(id: number): string {
   return `f${id}`;
 }
 
-/** avsc's type of a schema whose fields are renamed to their ids; Avro's encoding knows positions only. */
-export function typeByIds(schema: AvroSchema): Type {
+/** Making a type takes milliseconds, and most manifests of a table have the same one. */
+const KNOWN_TYPES = new Map<string, Type>();
+const MAX_KNOWN_TYPES = 100;
+
+/**
+ * avsc's type of a schema whose fields are renamed to their ids; Avro's encoding knows positions only.
+ *
+ * @param text the schema as JSON
+ */
+export function typeByIds(text: string): Type {
+  const known = KNOWN_TYPES.get(text);
+  if (known !== undefined) return known;
+  const type = newType(JSON.parse(text) as AvroSchema);
+  if (KNOWN_TYPES.size >= MAX_KNOWN_TYPES) KNOWN_TYPES.clear();
+  KNOWN_TYPES.set(text, type);
+  return type;
+}
+
+function newType(schema: AvroSchema): Type {
   return avro.Type.forSchema(byIds(schema) as avro.Schema, {
     // avsc would take {"type": "long"}, as others write it, for a long of its own that loses digits.
     typeHook: (part) => (part === 'long' || (part as { type?: unknown }).type === 'long' ? LONG : undefined),

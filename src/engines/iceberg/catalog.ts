@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../../errors.ts';
 import type { FileIo } from './file-io.ts';
+import type { ManifestReader } from './live-files.ts';
 import type { PartitionSpec } from './partition-spec.ts';
 import type { StructType } from './schema.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
@@ -21,6 +22,8 @@ export interface LoadedTable {
   io: FileIo;
   /** URI of the metadata file that is the table now; undefined for one that is not made yet. */
   metadataLocation?: string | undefined;
+  /** Of the catalog, so that what one load has read is known to the next. */
+  manifests: ManifestReader;
 }
 
 /** A table to be: made by the commit that carries its first snapshot, so that nobody sees it without its rows. */

@@ -11,6 +11,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../errors.ts';
 import type { EngineContext } from '../dataset.ts';
+import type { Interval } from '../sources/interval.ts';
 import {
   CommitConflict,
   CommitRefused,
@@ -21,14 +22,14 @@ import {
 import type { DataFile } from './data-file.ts';
 import type { FileIo } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
-import { currentManifests, ManifestReader, refuseToReplace } from './live-files.ts';
-import { findLoad, LOAD_SUMMARY_KEY, recordLoad, type CommittedLoad } from './load-ledger.ts';
+import { inTurn } from './commit-turns.ts';
+import { forgetSnapshots } from './forget-snapshots.ts';
+import type { ManifestReader } from './live-files.ts';
+import { findLoad, loadSummary, recordLoad, type CommittedLoad } from './load-ledger.ts';
 import { sameFiles, type LoadPlan } from './load-plan.ts';
-import type { Merge } from './merge.ts';
-import type { IntervalReplacement } from './replace-interval.ts';
-import { replaceFiles, replacePartitions, type Replaced } from './replace-files.ts';
+import { replaceFiles, type FileChange, type Replacement } from './replace-files.ts';
 import type { TableUpdate } from './table-changes.ts';
-import { writeSnapshot, type SnapshotChange } from './write-snapshot.ts';
+import { writeSnapshot } from './write-snapshot.ts';
 
 /** With the waits below some minutes, and far more writers at once than a table will see. */
 const MAX_COMMIT_ATTEMPTS = 100;
@@ -46,8 +47,10 @@ export interface LoadToCommit {
   plan: LoadPlan;
   /** The rows of the load. */
   files: readonly DataFile[];
-  /** For modes `merge` and `replace_interval`: decides file by file. */
-  replacement: Merge | IntervalReplacement | undefined;
+  /** For the modes that replace some of the rows, decides file by file. */
+  replacement: Replacement | undefined;
+  /** For mode `replace_interval`: the interval. */
+  interval: Interval | undefined;
   /** How the rows would go into the table as others left it. */
   replan: (table: LoadedTable | undefined) => Promise<LoadPlan>;
   /** URIs of what is written and not committed. */
@@ -56,13 +59,14 @@ export interface LoadToCommit {
   log: EngineContext['log'];
 }
 
-export type CommitOutcome = { attempts: number } & (
+export type CommitOutcome = { attempts: number } & WithoutAttempts;
+
+type WithoutAttempts =
   | ({ outcome: 'committed' } & CommittedLoad)
   /** An attempt that was thought lost did it. */
   | ({ outcome: 'found' } & CommittedLoad)
   /** Nothing was committed, and the files do not fit the table any more. */
-  | { outcome: 'files-outdated' }
-);
+  | { outcome: 'files-outdated' };
 
 /**
  * @throws EngineError `CommitConflictError` when others kept winning, and nothing was committed; `UnavailableError` when
@@ -70,31 +74,49 @@ export type CommitOutcome = { attempts: number } & (
  * @throws CommitConflict when others make a table that is not there yet; nothing was committed
  */
 export async function commitLoad(load: LoadToCommit, catalog: IcebergCatalog): Promise<CommitOutcome> {
-  const { loadName, identifier, signal } = load;
-  const manifests = new ManifestReader(load.plan.table.io);
+  const { identifier, plan: first, signal } = load;
+  const table = [...identifier.namespace, identifier.name].join('.');
+  const reader = first.table.manifests;
   const doubts: Doubt[] = [];
-  let { plan } = load;
-  for (let attempts = 1; attempts <= MAX_COMMIT_ATTEMPTS; attempts++) {
-    const tried = await tryCommit(load, plan, catalog, manifests);
-    if (tried.outcome === 'committed') return { attempts, ...tried };
-    if (tried.outcome === 'in-doubt') {
+  // Before the turn, since it may take long: others commit meanwhile.
+  const change = await changeOf(load, first, reader);
+  for (let attempts = 1; ; attempts++) {
+    const tried = await inTurn(catalog, table, signal, async (waited) => {
+      if (attempts === 1 && !waited) return { ...(await tryCommit(load, first, change, catalog, reader)), attempts };
+      const now = await lookAgain(load, catalog, doubts);
+      if (!('plan' in now)) return { ...now, attempts: attempts - 1 };
+      if (attempts > MAX_COMMIT_ATTEMPTS) {
+        throw new EngineError('CommitConflictError', `others committed first, ${MAX_COMMIT_ATTEMPTS} times in a row`);
+      }
+      const changed = await changeOf(load, now.plan, reader);
+      return { ...(await tryCommit(load, now.plan, changed, catalog, reader)), attempts };
+    });
+    if (tried.outcome === 'conflict') await backOff(BACKOFF, attempts, signal);
+    else if (tried.outcome === 'in-doubt') {
       doubts.push(tried);
       const { error } = tried;
       load.log('warn', `nobody knows whether commit ${attempts} happened (${messageOf(error)}); looking it up`);
       await backOff(DOUBT_BACKOFF, doubts.length, signal);
-    } else await backOff(BACKOFF, attempts, signal);
-
-    const table = await catalog.loadTable(identifier);
-    const found = table === undefined ? undefined : findLoad(table.metadata, loadName);
-    if (found !== undefined) {
-      const ours = doubts.some(({ snapshotId }) => snapshotId === found.snapshotId);
-      return { outcome: ours ? 'committed' : 'found', attempts, ...found };
-    }
-    if (tried.outcome === 'in-doubt' && doubts.length >= MAX_DOUBTS) throw outcomeUnknown(tried.error);
-    plan = await load.replan(table);
-    if (!sameFiles(plan, load.plan)) return { outcome: 'files-outdated', attempts };
+    } else return tried;
   }
-  throw new EngineError('CommitConflictError', `others committed first, ${MAX_COMMIT_ATTEMPTS} times in a row`);
+}
+
+/** The table as others left it: whether it has the load by now, and how the rows would go into it. */
+async function lookAgain(
+  { loadName, identifier, plan: first, replan }: LoadToCommit,
+  catalog: IcebergCatalog,
+  doubts: readonly Doubt[],
+): Promise<WithoutAttempts | { plan: LoadPlan }> {
+  const table = await catalog.loadTable(identifier);
+  const found = table === undefined ? undefined : findLoad(table.metadata, loadName);
+  if (found !== undefined) {
+    const ours = doubts.some(({ snapshotId }) => snapshotId === found.snapshotId);
+    return { outcome: ours ? 'committed' : 'found', ...found };
+  }
+  const last = doubts.at(-1);
+  if (last !== undefined && doubts.length >= MAX_DOUBTS) throw outcomeUnknown(last.error);
+  const plan = await replan(table);
+  return sameFiles(plan, first) ? { plan } : { outcome: 'files-outdated' };
 }
 
 /** A commit that may have happened, and the snapshot that it then made. */
@@ -113,17 +135,17 @@ type Tried =
 async function tryCommit(
   load: LoadToCommit,
   plan: LoadPlan,
+  change: FileChange,
   catalog: IcebergCatalog,
-  manifests: ManifestReader,
+  reader: ManifestReader,
 ): Promise<Tried> {
   const { metadata, io } = plan.table;
-  const change = await changeOf(load, plan, manifests);
   const size = sizeOf(load.files);
   const metadataFiles: string[] = [];
   let snapshotId: string;
   try {
-    const summary = { [LOAD_SUMMARY_KEY]: load.loadName };
-    const snapshot = await writeSnapshot(metadata, plan, { ...change, summary }, io, metadataFiles);
+    const summary = loadSummary(load.loadName, size);
+    const snapshot = await writeSnapshot({ plan, change, summary, reader, written: metadataFiles });
     const id = snapshot['snapshot-id'];
     snapshotId = String(id);
     load.signal.throwIfAborted();
@@ -131,7 +153,8 @@ async function tryCommit(
       ...plan.updates,
       { action: 'add-snapshot', snapshot },
       { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
-      ...recordLoad(metadata, load.loadName, { snapshotId: id, ...size }, snapshot['timestamp-ms']),
+      ...recordLoad(metadata, load, { snapshotId: id, ...size }, snapshot['timestamp-ms']),
+      ...forgetSnapshots(metadata, load.loadName),
     ];
     const doubt = await commitOrDoubt(catalog, load.identifier, plan.requirements, updates);
     if (doubt !== undefined) {
@@ -170,29 +193,13 @@ function outcomeUnknown(cause: unknown): EngineError {
 }
 
 /** Which files the snapshot adds and removes, for the table as it is now. */
-async function changeOf(
-  load: LoadToCommit,
-  plan: LoadPlan,
-  reader: ManifestReader,
-): Promise<Omit<SnapshotChange, 'summary'>> {
-  const { files } = load;
-  const { metadata, io } = plan.table;
-  const manifests = await currentManifests(metadata, io);
-  if (load.mode === 'append') return { added: files, kept: manifests, rewritten: [], removed: new Set() };
-  refuseToReplace(metadata, manifests);
-  return replaceFiles(await reader.liveDataFiles(metadata, manifests), (live) => replacedBy(load, plan, live));
-}
-
-/** No mode is what is left over when it is none of the others: a mistake must never replace rows. */
-async function replacedBy(load: LoadToCommit, plan: LoadPlan, live: readonly DataFile[]): Promise<Replaced> {
-  const { mode, replacement, files } = load;
-  if (mode === 'overwrite') return { removed: live, added: files };
-  if (mode === 'overwrite_partition') return replacePartitions(live, files);
-  if ((mode !== 'merge' && mode !== 'replace_interval') || replacement === undefined) {
-    throw new TypeError(`no mode of a load: ${mode}`);
-  }
-  const replaced = await replacement.replace(plan, live, load.uncommitted, load.signal);
-  return { removed: replaced.removed, added: [...files, ...replaced.added] };
+async function changeOf(load: LoadToCommit, plan: LoadPlan, reader: ManifestReader): Promise<FileChange> {
+  const { mode, files, replacement, uncommitted, signal } = load;
+  const manifests = await reader.currentManifests(plan.table.metadata);
+  if (mode === 'append') return { added: files, kept: manifests, rewritten: [], removed: new Set() };
+  // No mode is what is left over when it is none of the others: a mistake must never replace rows.
+  if ((mode === 'overwrite') === (replacement !== undefined)) throw new TypeError(`no mode of a load: ${mode}`);
+  return replaceFiles({ plan, files, uncommitted, signal }, replacement, manifests, reader);
 }
 
 /** Deletes what was written for a commit that surely does not happen. What cannot be deleted is in nobody's way. */

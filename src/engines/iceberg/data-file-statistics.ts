@@ -47,7 +47,7 @@ export async function countNans(
 
 export function describeDataFile(
   written: WrittenFile,
-  at: { uri: string; partition: (IcebergValue | null)[]; nanCounts: NanCounts },
+  at: { uri: string; specId: number; partition: (IcebergValue | null)[]; nanCounts: NanCounts },
   struct: StructType,
 ): DataFile {
   const columnSizes = new Map<number, bigint>();
@@ -69,6 +69,7 @@ export function describeDataFile(
     content: 0,
     path: at.uri,
     format: 'PARQUET',
+    specId: at.specId,
     partition: at.partition,
     recordCount: written.rows,
     sizeBytes: written.sizeBytes,

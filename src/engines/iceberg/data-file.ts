@@ -7,6 +7,8 @@ export interface DataFile {
   path: string;
   /** PARQUET, ORC or AVRO. */
   format: string;
+  /** By which it is partitioned: those of one table may differ. */
+  specId: number;
   /** A value for each field of its spec, null where the row's value is null. */
   partition: (IcebergValue | null)[];
   recordCount: bigint;

@@ -20,12 +20,15 @@ import {
 } from './catalog.ts';
 import { commitLoad, deleteFiles, type CommitOutcome, type LoadToCommit } from './commit-load.ts';
 import type { InputColumn } from './duckdb-types.ts';
-import { currentManifests, refuseToReplace } from './live-files.ts';
+import { refuseToReplace } from './live-files.ts';
 import { findLoad, type CommittedLoad } from './load-ledger.ts';
 import { planLoad, type LoadPlan } from './load-plan.ts';
 import { Merge } from './merge.ts';
+import type { Replacement } from './replace-files.ts';
 import { IntervalReplacement } from './replace-interval.ts';
-import { describeInput, INPUT, type LoadWriter, writeLoad } from './written-load.ts';
+import { PartitionReplacement } from './replace-partitions.ts';
+import type { DataFile } from './data-file.ts';
+import { describeInput, INPUT, type LoadWriter, withRows, writeLoad } from './written-load.ts';
 
 export interface IcebergLoadRequest {
   /** `<root execution>/<sink>`: the same in every attempt, also in retries of the run. */
@@ -73,26 +76,22 @@ export async function loadToIceberg(
   deps: IcebergLoadDependencies,
   context: EngineContext,
 ): Promise<IcebergLoadResult> {
-  const { catalog, duckdb } = deps;
+  const { catalog } = deps;
   const identifier = parseTableIdentifier(request.table);
-  let columns: InputColumn[] | undefined;
   let attempts = 0;
   context.signal.throwIfAborted();
   try {
     for (let write = 1; write <= MAX_WRITES; write++) {
       const table = await catalog.loadTable(identifier);
       const found = table === undefined ? undefined : findLoad(table.metadata, request.loadName);
-      if (found !== undefined) return alreadyThere(found, attempts, context);
-      columns ??= await describeInput(duckdb, request.input, context.signal, {
-        footersOnly: deps.writer !== undefined,
-      });
-      const committed = await writeAndCommit(request, identifier, table, columns, deps, context).catch(madeMeanwhile);
+      if (found !== undefined) return alreadyThere(found, request, attempts, context);
+      const loading = { request, identifier, table, deps, context, uncommitted: [] };
+      const committed = await writeAndCommit(loading).catch(madeMeanwhile);
       attempts += committed.attempts;
-      if (committed.outcome === 'found') return alreadyThere(committed, attempts, context);
+      if (committed.outcome === 'found') return alreadyThere(committed, request, attempts, context);
       if (committed.outcome === 'committed') {
         context.progress(1);
-        const { snapshotId, rows, bytes } = committed;
-        return { snapshotId, rows, bytes, alreadyCommitted: false, commitAttempts: attempts };
+        return { ...told(committed, request), alreadyCommitted: false, commitAttempts: attempts };
       }
       context.log('warn', 'others made the table or changed its shape meanwhile; the rows are written again');
     }
@@ -102,45 +101,98 @@ export async function loadToIceberg(
   throw new EngineError('CommitConflictError', `the schema or the partitioning of ${request.table} kept changing`);
 }
 
-async function writeAndCommit(
-  request: IcebergLoadRequest,
-  identifier: TableIdentifier,
-  table: LoadedTable | undefined,
-  columns: readonly InputColumn[],
-  { catalog, duckdb, writer }: IcebergLoadDependencies,
-  context: EngineContext,
-): Promise<CommitOutcome> {
-  const { loadName, mergeKeys, partitionBy, schemaEvolution, input, interval } = request;
-  const mode: LoadToCommit['mode'] = interval === undefined ? request.mode : 'replace_interval';
+interface Loading {
+  request: IcebergLoadRequest;
+  identifier: TableIdentifier;
+  /** As it was found; once that is planned, as it would be made. */
+  table: LoadedTable | undefined;
+  deps: IcebergLoadDependencies;
+  context: EngineContext;
+  /** URIs of files that no commit names yet. */
+  uncommitted: string[];
+}
+
+async function writeAndCommit(loading: Loading): Promise<CommitOutcome> {
+  const { request, identifier, deps, context, uncommitted } = loading;
+  const { loadName, interval } = request;
+  const { signal, log } = context;
+  const undo = async (): Promise<void> => {
+    if (loading.table !== undefined) await deleteFiles(uncommitted, loading.table.io);
+  };
+  try {
+    const { mode, plan, replacement, replan, files } = await write(loading);
+    context.progress(0.8);
+    const load = { loadName, identifier, mode, plan, files, replacement, interval, replan, uncommitted, signal, log };
+    const committed = await commitLoad(load, deps.catalog);
+    if (committed.outcome !== 'committed') await undo();
+    return committed;
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+/** How the rows go into the table, and the files that they are in then. */
+async function write(loading: Loading): Promise<Planned & { files: DataFile[] }> {
+  const { request, table, deps, context, uncommitted } = loading;
+  const { duckdb, writer } = deps;
+  const { input } = request;
   const { signal } = context;
+  if (table !== undefined && writer === undefined) {
+    return withRows(table, { input, signal }, duckdb, async (session, scratchFolder) => {
+      const planned = await planLoading(loading, await describeInput(session));
+      await planned.inspect(session);
+      return {
+        ...planned,
+        files: await writeLoad({ plan: planned.plan, uncommitted, signal }, session, scratchFolder),
+      };
+    });
+  }
+  // Where a table that is not there yet will lie, its columns decide.
+  const session = { signal, inputs: { [INPUT]: input } };
+  const footersOnly = writer !== undefined;
+  const columns = await duckdb.withSession({ ...session, footersOnly }, describeInput);
+  const planned = await planLoading(loading, columns);
+  const toWrite = { plan: planned.plan, input, uncommitted, signal };
+  if (writer !== undefined) {
+    if (planned.looksAtRows) await duckdb.withSession(session, planned.inspect);
+    return { ...planned, files: await writer(toWrite) };
+  }
+  return withRows(planned.plan.table, { input, signal }, duckdb, async (open, scratchFolder) => {
+    await planned.inspect(open);
+    return { ...planned, files: await writeLoad(toWrite, open, scratchFolder) };
+  });
+}
+
+type Planned = Pick<LoadToCommit, 'mode' | 'plan' | 'replacement' | 'replan'> & {
+  /** Looks at the rows before they are written. */
+  inspect: (session: DuckDbSession) => Promise<void>;
+  /** Whether that does anything. */
+  looksAtRows: boolean;
+};
+
+async function planLoading(loading: Loading, columns: readonly InputColumn[]): Promise<Planned> {
+  const { request, identifier, table } = loading;
+  const { catalog, duckdb } = loading.deps;
+  const { mergeKeys, partitionBy, schemaEvolution, input, interval } = request;
+  const mode: LoadToCommit['mode'] = interval === undefined ? request.mode : 'replace_interval';
   const replan = (now: LoadedTable | undefined): Promise<LoadPlan> =>
     planLoad({ identifier, partitionBy, schemaEvolution }, now, columns, catalog);
-  const plan = await replan(table);
-  const { metadata, io } = plan.table;
-  if (mode !== 'append') refuseToReplace(metadata, await currentManifests(metadata, io));
-  const merge = request.mode === 'merge' ? new Merge(plan, mergeKeys, input, duckdb) : undefined;
-  const replacement = interval === undefined ? merge : new IntervalReplacement(interval, input, duckdb);
+  const first = await replan(table);
+  loading.table = first.table;
+  const { manifests, metadata } = first.table;
+  if (mode !== 'append') refuseToReplace(await manifests.currentManifests(metadata));
+  const merge = request.mode === 'merge' ? new Merge(first, mergeKeys, input, duckdb) : undefined;
+  const replacement = ((): Replacement | undefined => {
+    if (interval !== undefined) return new IntervalReplacement(interval, input, duckdb);
+    return request.mode === 'overwrite_partition' ? new PartitionReplacement(input, duckdb) : merge;
+  })();
   const inspect = async (rows: DuckDbSession): Promise<void> => {
     if (interval !== undefined) await refuseRowsOutside(rows, INPUT, interval);
     await merge?.inspect(rows);
   };
-  const uncommitted: string[] = [];
-  try {
-    const toWrite = { plan, input, uncommitted, signal };
-    if (writer !== undefined && replacement !== undefined) {
-      await duckdb.withSession({ signal, inputs: { [INPUT]: input } }, inspect);
-    }
-    const files = writer === undefined ? await writeLoad(toWrite, duckdb, inspect) : await writer(toWrite);
-    context.progress(0.8);
-    const { log } = context;
-    const load = { loadName, identifier, mode, plan, files, replacement, replan, uncommitted, signal, log };
-    const committed = await commitLoad(load, catalog);
-    if (committed.outcome !== 'committed') await deleteFiles(uncommitted, io);
-    return committed;
-  } catch (error) {
-    await deleteFiles(uncommitted, io);
-    throw error;
-  }
+  const looksAtRows = interval !== undefined || merge !== undefined;
+  return { mode, plan: first, replacement, replan, inspect, looksAtRows };
 }
 
 /** Of a table that was not there when it was looked for and cannot be made any more: it is looked for again. */
@@ -149,11 +201,20 @@ function madeMeanwhile(error: unknown): CommitOutcome {
   throw error;
 }
 
-function alreadyThere(committed: CommittedLoad, attempts: number, context: EngineContext): IcebergLoadResult {
+function alreadyThere(
+  committed: CommittedLoad,
+  request: IcebergLoadRequest,
+  attempts: number,
+  context: EngineContext,
+): IcebergLoadResult {
   context.log('info', 'an earlier attempt committed these rows already; nothing was written');
   context.progress(1);
-  const { snapshotId, rows, bytes } = committed;
-  return { snapshotId, rows, bytes, alreadyCommitted: true, commitAttempts: attempts };
+  return { ...told(committed, request), alreadyCommitted: true, commitAttempts: attempts };
+}
+
+/** What the table does not tell any more is told of the rows that were to be loaded. */
+function told({ snapshotId, rows, bytes }: CommittedLoad, { input }: IcebergLoadRequest) {
+  return { snapshotId, rows: rows ?? input.rows, bytes: bytes ?? input.bytes };
 }
 
 function diskFull(error: unknown): EngineError | undefined {

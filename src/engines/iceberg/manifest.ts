@@ -3,7 +3,7 @@ import { decodeAvroFile, encodeAvroFile } from './avro-file.ts';
 import { fieldKey, type AvroField, type AvroRecord, type AvroSchema } from './avro-types.ts';
 import type { DataFile, ManifestEntry } from './data-file.ts';
 import { avroPartitionType, fromAvroValue, toAvroValue } from './partition-avro.ts';
-import type { BoundPartitionField, PartitionSpec } from './partition-spec.ts';
+import type { PartitionValueField, PartitionSpec } from './partition-spec.ts';
 import type { Schema } from './schema.ts';
 
 const optional = (name: string, id: number, type: AvroSchema): AvroField => ({
@@ -39,7 +39,7 @@ const MAPS = {
 const statistics = (name: string, map: keyof typeof MAPS, value: AvroSchema): AvroField =>
   optional(name, MAPS[map].id, mapOf(MAPS[map].keyId, MAPS[map].valueId, value));
 
-function entrySchema(fields: readonly BoundPartitionField[]): AvroSchema {
+function entrySchema(fields: readonly PartitionValueField[]): AvroSchema {
   const dataFile: AvroSchema = {
     type: 'record',
     name: 'r2',
@@ -78,7 +78,7 @@ function entrySchema(fields: readonly BoundPartitionField[]): AvroSchema {
 /** The bytes of a manifest of data files. */
 export function encodeManifest(
   entries: readonly ManifestEntry[],
-  table: { schema: Schema; spec: PartitionSpec; fields: readonly BoundPartitionField[] },
+  table: { schema: Schema; spec: PartitionSpec; fields: readonly PartitionValueField[] },
 ): Buffer {
   const records = entries.map((entry) => ({
     [fieldKey(0)]: entry.status,
@@ -97,18 +97,21 @@ export function encodeManifest(
   });
 }
 
-/** @param fields of the spec that the manifest was written with */
-export function decodeManifest(bytes: Buffer, fields: readonly BoundPartitionField[]): ManifestEntry[] {
+/** @param spec with which the manifest was written, and its fields */
+export function decodeManifest(
+  bytes: Buffer,
+  { specId, fields }: { specId: number; fields: readonly PartitionValueField[] },
+): ManifestEntry[] {
   return decodeAvroFile(bytes).records.map((record) => ({
     status: record[fieldKey(0)] as number,
     snapshotId: (record[fieldKey(1)] as bigint | null | undefined) ?? null,
     sequenceNumber: (record[fieldKey(3)] as bigint | null | undefined) ?? null,
     fileSequenceNumber: (record[fieldKey(4)] as bigint | null | undefined) ?? null,
-    file: recordToFile(record[fieldKey(2)] as AvroRecord, fields),
+    file: { specId, ...recordToFile(record[fieldKey(2)] as AvroRecord, fields) },
   }));
 }
 
-function fileToRecord(file: DataFile, fields: readonly BoundPartitionField[]): AvroRecord {
+function fileToRecord(file: DataFile, fields: readonly PartitionValueField[]): AvroRecord {
   const partition = fields.map((field, at): [string, unknown] => {
     const value = file.partition[at] ?? null;
     return [fieldKey(field.fieldId), value === null ? null : toAvroValue(field.resultType, value)];
@@ -133,7 +136,7 @@ function fileToRecord(file: DataFile, fields: readonly BoundPartitionField[]): A
   };
 }
 
-function recordToFile(record: AvroRecord, fields: readonly BoundPartitionField[]): DataFile {
+function recordToFile(record: AvroRecord, fields: readonly PartitionValueField[]): Omit<DataFile, 'specId'> {
   const partition = record[fieldKey(102)] as AvroRecord;
   return {
     content: (record[fieldKey(134)] as number | undefined) ?? 0,

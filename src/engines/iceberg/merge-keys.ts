@@ -1,24 +1,13 @@
-/** The keys of the rows to be merged: that they can be merged, and which files of the table may have rows of theirs. */
+/** The keys of the rows to be merged: that they can be merged, and where in the table rows of theirs may be. */
 import { EngineError } from '../../errors.ts';
 import type { DuckDbSession } from '../duckdb/duckdb-engine.ts';
-import type { DataFile } from './data-file.ts';
+import type { ColumnRange } from './column-ranges.ts';
 import { parseDuckDbText } from './duckdb-value.ts';
 import type { LoadPlan } from './load-plan.ts';
-import { isPrimitive, parsePrimitive, type NestedField, type PrimitiveType } from './schema.ts';
-import { deserializeValue } from './single-value.ts';
-import { compareValues, type IcebergValue } from './value.ts';
+import { isOrdered } from './ordered-transform.ts';
+import { isPrimitive, type NestedField } from './schema.ts';
 import { ROWS } from './write-data-files.ts';
 import { castColumn, INPUT } from './written-load.ts';
-
-/** Types whose order is the same everywhere, so that bounds can be trusted. */
-const ORDERED = ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'timestamptz', 'string'];
-
-export interface KeyRange {
-  id: number;
-  type: PrimitiveType;
-  smallest: IcebergValue;
-  largest: IcebergValue;
-}
 
 /** @throws EngineError `ValidationError` when a key is no plain column of both the table and the rows */
 export function mergeKeyColumns(plan: LoadPlan, mergeKeys: readonly string[]): NestedField[] {
@@ -63,10 +52,10 @@ export async function checkMergeKeys(session: DuckDbSession, keys: readonly Nest
 }
 
 /** The smallest and largest value of each key that has an order; none when there are no rows. */
-export async function keyRanges(session: DuckDbSession, keys: readonly NestedField[]): Promise<KeyRange[]> {
+export async function keyRanges(session: DuckDbSession, keys: readonly NestedField[]): Promise<ColumnRange[]> {
   const ordered = keys.flatMap((key) => {
     const { type } = key;
-    return isPrimitive(type) && ORDERED.includes(parsePrimitive(type).kind) ? [{ key, type }] : [];
+    return isPrimitive(type) && isOrdered(type) ? [{ key, type }] : [];
   });
   if (ordered.length === 0) return [];
   const sums = ordered.flatMap(({ key }, at) => [
@@ -74,19 +63,9 @@ export async function keyRanges(session: DuckDbSession, keys: readonly NestedFie
     `CAST(max(${castColumn(key)}) AS VARCHAR) AS most_${at}`,
   ]);
   const [row] = await session.rows(`SELECT ${sums.join(', ')} FROM ${INPUT} AS ${ROWS}`);
-  return ordered.flatMap(({ key, type }, at): KeyRange[] => {
+  return ordered.flatMap(({ key, type }, at): ColumnRange[] => {
     const [least, most] = [row?.[`least_${at}`], row?.[`most_${at}`]];
     if (typeof least !== 'string' || typeof most !== 'string') return [];
     return [{ id: key.id, type, smallest: parseDuckDbText(type, least), largest: parseDuckDbText(type, most) }];
-  });
-}
-
-/** False only when the file's statistics prove that none of its rows has one of the keys. */
-export function mayHaveKeys(file: DataFile, ranges: readonly KeyRange[]): boolean {
-  return ranges.every(({ id, type, smallest, largest }) => {
-    const lower = file.lowerBounds?.get(id);
-    const upper = file.upperBounds?.get(id);
-    if (lower !== undefined && compareValues(deserializeValue(type, lower), largest) > 0) return false;
-    return upper === undefined || compareValues(deserializeValue(type, upper), smallest) >= 0;
   });
 }

@@ -7,20 +7,21 @@ import type { DuckDbEngine, DuckDbSession } from '../duckdb/duckdb-engine.ts';
 import { withoutRows } from './copy-on-write.ts';
 import type { DataFile } from './data-file.ts';
 import type { LoadPlan } from './load-plan.ts';
-import { checkMergeKeys, keyRanges, mayHaveKeys, mergeKeyColumns, type KeyRange } from './merge-keys.ts';
-import type { Replaced } from './replace-files.ts';
+import { mayHaveRows, type ColumnRange } from './column-ranges.ts';
+import { checkMergeKeys, keyRanges, mergeKeyColumns } from './merge-keys.ts';
+import type { Replaced, Replacement, ReplaceRequest } from './replace-files.ts';
 import type { NestedField } from './schema.ts';
 import { columnName } from './table-rows.ts';
 import { ROWS } from './write-data-files.ts';
 import { castColumn, INPUT } from './written-load.ts';
 
 /** A merge of one load's rows into a table that may change meanwhile: each file of it is looked into once. */
-export class Merge {
+export class Merge implements Replacement {
   readonly #input: Dataset;
   readonly #duckdb: DuckDbEngine;
   readonly #keys: readonly NestedField[];
   readonly #replacements = new Map<string, readonly DataFile[] | null>();
-  #ranges: readonly KeyRange[] = [];
+  #ranges: readonly ColumnRange[] = [];
   #hasRows = true;
 
   constructor(plan: LoadPlan, mergeKeys: readonly string[], input: Dataset, duckdb: DuckDbEngine) {
@@ -35,19 +36,13 @@ export class Merge {
     this.#ranges = await keyRanges(session, this.#keys);
   }
 
-  /**
-   * Which of the files are replaced, and by what.
-   *
-   * @param uncommitted gets the URI of each new file
-   */
-  async replace(
-    plan: LoadPlan,
-    live: readonly DataFile[],
-    uncommitted: string[],
-    signal: AbortSignal,
-  ): Promise<Replaced> {
+  ranges(): readonly ColumnRange[] {
+    return this.#ranges;
+  }
+
+  async replace({ plan, live, uncommitted, signal }: ReplaceRequest): Promise<Replaced> {
     if (!this.#hasRows) return { removed: [], added: [] };
-    const candidates = live.filter((file) => mayHaveKeys(file, this.#ranges));
+    const candidates = live.filter((file) => mayHaveRows(file, this.#ranges));
     const files = candidates.filter((file) => !this.#replacements.has(file.path));
     if (files.length > 0) {
       const keys = this.#keysOfInput();

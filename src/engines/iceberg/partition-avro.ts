@@ -1,11 +1,11 @@
 /** The partition tuple in manifests: Iceberg spec, "Manifests", `partition`, with the types of Appendix A, "Avro". */
 import type { AvroField, AvroSchema } from './avro-types.ts';
-import type { BoundPartitionField } from './partition-spec.ts';
+import type { PartitionValueField } from './partition-spec.ts';
 import { parsePrimitive, type PrimitiveType } from './schema.ts';
 import { fromTwosComplement, twosComplement } from './single-value.ts';
 import type { IcebergValue } from './value.ts';
 
-export function avroPartitionType(fields: readonly BoundPartitionField[]): AvroSchema {
+export function avroPartitionType(fields: readonly PartitionValueField[]): AvroSchema {
   const named = new Set<string>();
   return {
     type: 'record',

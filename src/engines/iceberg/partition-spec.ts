@@ -72,27 +72,36 @@ export function resultType(transform: Transform, source: PrimitiveType): Primiti
   }
 }
 
-/** A partition field with what is needed to compute and to write its values. */
-export interface BoundPartitionField {
+/** A partition field with what is needed to read and to write its values in manifests. */
+export interface PartitionValueField {
   fieldId: number;
+  sourceId: number;
   name: string;
   transform: Transform;
-  source: { name: string; type: PrimitiveType };
   resultType: PrimitiveType;
+}
+
+/** A partition field of which the values are computed from rows. */
+export interface BoundPartitionField extends PartitionValueField {
+  source: { name: string; type: PrimitiveType };
 }
 
 /** @throws EngineError `UnsupportedError` when a source lies inside a struct, or its type has no such transform */
 export function bindSpec(spec: PartitionSpec, schema: StructType): BoundPartitionField[] {
-  return spec.fields.map((field) => {
+  return spec.fields.map((field): BoundPartitionField => {
     const source = fieldById(schema, field['source-id']);
     const transform = parseTransform(field.transform);
+    const { name } = field;
+    const ids = { fieldId: field['field-id'], sourceId: field['source-id'] };
+    // A field that was dropped in a table of version 1; the column that it was made from may be gone.
+    if (transform.kind === 'void') return { ...ids, name, transform, source: { name, type: 'int' }, resultType: 'int' };
     if (source === undefined || !isPrimitive(source.type)) {
       throw new EngineError('UnsupportedError', `the partition field ${field.name} is not made from a plain column`);
     }
     checkSource(transform, source.type, source.name);
     return {
-      fieldId: field['field-id'],
-      name: field.name,
+      ...ids,
+      name,
       transform,
       source: { name: source.name, type: source.type },
       resultType: resultType(transform, source.type),

@@ -1,5 +1,5 @@
 import type { PartitionSummary } from './manifest-file.ts';
-import type { BoundPartitionField } from './partition-spec.ts';
+import type { PartitionValueField } from './partition-spec.ts';
 import { serializeValue } from './single-value.ts';
 import { compareValues, type IcebergValue } from './value.ts';
 
@@ -9,16 +9,17 @@ import { compareValues, type IcebergValue } from './value.ts';
  */
 export function summarizePartitions(
   partitions: readonly (IcebergValue | null)[][],
-  fields: readonly BoundPartitionField[],
+  fields: readonly PartitionValueField[],
 ): PartitionSummary[] {
   return fields.map((field, at) => {
     const values = partitions.map((partition) => partition[at] ?? null);
-    const present = values.filter((value) => value !== null);
+    const told = values.filter((value) => value !== null);
+    const present = told.filter((value) => !Number.isNaN(value));
     const least = present.reduce<IcebergValue | undefined>(smaller, undefined);
     const most = present.reduce<IcebergValue | undefined>(larger, undefined);
     return {
-      containsNull: present.length < values.length,
-      containsNan: false,
+      containsNull: told.length < values.length,
+      containsNan: present.length < told.length,
       lowerBound: least === undefined ? null : serializeValue(field.resultType, least),
       upperBound: most === undefined ? null : serializeValue(field.resultType, most),
     };

@@ -44,9 +44,9 @@ export async function dataFilesOf(snapshot: Snapshot, io: FileIo): Promise<DataF
       'the table has delete files (its rows are deleted "merge-on-read"), which are not read; compact it first',
     );
   }
-  const files = await inParallel(live, async ({ path }) => {
+  const files = await inParallel(live, async ({ path, specId }) => {
     // Partition values are not needed, so neither are the specs.
-    const entries = decodeManifest(await readOrSay(io, path), []);
+    const entries = decodeManifest(await readOrSay(io, path), { specId, fields: [] });
     return entries.filter((entry) => entry.status !== ENTRY_DELETED).map((entry) => entry.file);
   });
   const other = files.flat().find((file) => file.format !== 'PARQUET');

@@ -1,33 +1,78 @@
 /** Which manifests lose which files when a snapshot replaces some: Iceberg spec, "Snapshots" (operation overwrite). */
+import { manifestMayHaveRows, type ColumnRange } from './column-ranges.ts';
 import type { DataFile } from './data-file.ts';
-import type { Manifest } from './live-files.ts';
-import { partitionText } from './snapshot-summary.ts';
-import type { SnapshotChange } from './write-snapshot.ts';
+import { refuseToReplace, type Manifest, type ManifestReader } from './live-files.ts';
+import type { LoadPlan } from './load-plan.ts';
+import type { ManifestFile } from './manifest-file.ts';
+import { partitionShape } from './partition-shapes.ts';
 
 export interface Replaced {
   removed: readonly DataFile[];
   added: readonly DataFile[];
 }
 
-/** @param choose told all live files, says which of them go and what comes */
-export async function replaceFiles(
-  manifests: readonly Manifest[],
-  choose: (live: DataFile[]) => Promise<Replaced> | Replaced,
-): Promise<Omit<SnapshotChange, 'summary'>> {
-  const live = manifests.flatMap((manifest) => manifest.entries.map((entry) => entry.file));
-  const chosen = await choose(live);
-  const removed = new Set(chosen.removed.map((file) => file.path));
-  const touched = (manifest: Manifest) => manifest.entries.some((entry) => removed.has(entry.file.path));
-  return {
-    added: chosen.added,
-    removed,
-    rewritten: manifests.filter(touched),
-    kept: manifests.filter((manifest) => !touched(manifest)).map((manifest) => manifest.file),
-  };
+/** How a mode of a load replaces rows of a table that may change meanwhile: each file of it is looked into once. */
+export interface Replacement {
+  /**
+   * Where the rows are that it replaces: what is elsewhere is not even asked about.
+   *
+   * @param files of the load's own rows
+   */
+  ranges(plan: LoadPlan, files: readonly DataFile[]): readonly ColumnRange[];
+  /** Which of the live files go, and what comes instead of their other rows. */
+  replace(request: ReplaceRequest): Promise<Replaced>;
 }
 
-/** The files of all partitions that the new files are in; of an unpartitioned table, all. */
-export function replacePartitions(live: readonly DataFile[], added: readonly DataFile[]): Replaced {
-  const partitions = new Set(added.map(partitionText));
-  return { removed: live.filter((file) => partitions.has(partitionText(file))), added };
+export interface ReplaceRequest {
+  plan: LoadPlan;
+  /** Of the load's own rows. */
+  files: readonly DataFile[];
+  live: readonly DataFile[];
+  /** Gets the URI of each new file. */
+  uncommitted: string[];
+  signal: AbortSignal;
+}
+
+/** What a snapshot makes of the manifests of the one before it. */
+export interface FileChange {
+  added: readonly DataFile[];
+  /** Paths of the files that go. */
+  removed: ReadonlySet<string>;
+  /** Manifests that lose some of their files. */
+  rewritten: readonly Manifest[];
+  /** Manifests that stay as they are. */
+  kept: readonly ManifestFile[];
+}
+
+/**
+ * @param replacement undefined: all files go
+ * @throws EngineError `UnsupportedError` for a table with delete files
+ */
+export async function replaceFiles(
+  { plan, files, uncommitted, signal }: Omit<ReplaceRequest, 'live'>,
+  replacement: Replacement | undefined,
+  manifests: readonly ManifestFile[],
+  reader: ManifestReader,
+): Promise<FileChange> {
+  refuseToReplace(manifests);
+  const { metadata } = plan.table;
+  const ranges = replacement?.ranges(plan, files) ?? [];
+  const concerned = manifests.filter((manifest) =>
+    manifestMayHaveRows(manifest, partitionShape(metadata, manifest.specId, plan.schema).fields, ranges),
+  );
+  const read = await reader.liveDataFiles(metadata, concerned);
+  const live = read.flatMap(({ entries }) => entries.map((entry) => entry.file));
+  const replaced = (await replacement?.replace({ plan, files, live, uncommitted, signal })) ?? {
+    removed: live,
+    added: [],
+  };
+  const removed = new Set(replaced.removed.map((file) => file.path));
+  const rewritten = read.filter(({ entries }) => entries.some((entry) => removed.has(entry.file.path)));
+  const changed = new Set(rewritten.map(({ file }) => file.path));
+  return {
+    added: [...files, ...replaced.added],
+    removed,
+    rewritten,
+    kept: manifests.filter(({ path }) => !changed.has(path)),
+  };
 }

@@ -7,17 +7,18 @@ import { EngineError } from '../../errors.ts';
 import type { Dataset } from '../dataset.ts';
 import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
 import { type Interval, withinInterval } from '../sources/interval.ts';
+import type { ColumnRange } from './column-ranges.ts';
 import { withoutRows } from './copy-on-write.ts';
 import type { DataFile } from './data-file.ts';
 import { duckDbTypeOf } from './duckdb-types.ts';
-import { filesOfInterval } from './interval-files.ts';
+import { columnOf, filesOfInterval } from './interval-files.ts';
 import type { LoadPlan } from './load-plan.ts';
-import type { Replaced } from './replace-files.ts';
+import type { Replaced, Replacement, ReplaceRequest } from './replace-files.ts';
 import { columnName } from './table-rows.ts';
 import { ROWS } from './write-data-files.ts';
 
 /** Of one load into a table that may change meanwhile: each file of it is looked into once. */
-export class IntervalReplacement {
+export class IntervalReplacement implements Replacement {
   readonly #interval: Interval;
   readonly #input: Dataset;
   readonly #duckdb: DuckDbEngine;
@@ -29,18 +30,12 @@ export class IntervalReplacement {
     this.#duckdb = duckdb;
   }
 
-  /**
-   * Which of the files go, and what comes instead of their other rows.
-   *
-   * @param uncommitted gets the URI of each new file
-   * @throws EngineError `ValidationError` when the table's column has no place in an interval
-   */
-  async replace(
-    plan: LoadPlan,
-    live: readonly DataFile[],
-    uncommitted: string[],
-    signal: AbortSignal,
-  ): Promise<Replaced> {
+  ranges({ schema }: LoadPlan): readonly ColumnRange[] {
+    return filesOfInterval(this.#interval, schema).ranges;
+  }
+
+  /** @throws EngineError `ValidationError` when the table's column has no place in an interval */
+  async replace({ plan, live, uncommitted, signal }: ReplaceRequest): Promise<Replaced> {
     const { mayHaveRows, hasNoOthers } = filesOfInterval(this.#interval, plan.schema);
     const candidates = live.filter(mayHaveRows);
     const files = candidates.filter((file) => !hasNoOthers(file) && !this.#replacements.has(file.path));
@@ -58,8 +53,7 @@ export class IntervalReplacement {
   }
 
   #within({ schema }: LoadPlan): string {
-    const name = this.#interval.column.toLowerCase();
-    const field = schema.fields.find((candidate) => candidate.name.toLowerCase() === name);
+    const field = columnOf(this.#interval, schema);
     if (field === undefined) {
       throw new EngineError('ValidationError', `the table has no column ${this.#interval.column}`);
     }

@@ -14,6 +14,7 @@ import {
   type TableIdentifier,
 } from './catalog.ts';
 import type { FileIo } from './file-io.ts';
+import { ManifestReader } from './live-files.ts';
 import { RestClient, type CatalogRequest, type RestClientOptions } from './rest-client.ts';
 import { faultOf, refusalOf } from './rest-errors.ts';
 import { type CatalogAnswer, NotSent } from './rest-exchange.ts';
@@ -28,10 +29,12 @@ export interface RestCatalogOptions extends RestClientOptions {
 export class RestCatalog implements IcebergCatalog {
   readonly #client: RestClient;
   readonly #io: FileIo;
+  readonly #manifests: ManifestReader;
 
   constructor({ io, ...options }: RestCatalogOptions) {
     this.#client = new RestClient(options);
     this.#io = io;
+    this.#manifests = new ManifestReader(io);
   }
 
   async loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined> {
@@ -116,7 +119,7 @@ export class RestCatalog implements IcebergCatalog {
   #loaded({ text }: CatalogAnswer): LoadedTable {
     const answer = parseIcebergJson(text) as { metadata?: unknown; 'metadata-location'?: string | null };
     const metadataLocation = answer['metadata-location'] ?? undefined;
-    return { metadata: tableMetadataOf(answer.metadata), io: this.#io, metadataLocation };
+    return { metadata: tableMetadataOf(answer.metadata), io: this.#io, manifests: this.#manifests, metadataLocation };
   }
 }
 

@@ -39,10 +39,10 @@ export function summarize(
   return summary;
 }
 
-/** A text that two files share exactly if they are of one partition. */
-export function partitionText(file: DataFile): string {
+/** A text that two files share exactly if they are of one partition of one spec. */
+export function partitionText(file: Pick<DataFile, 'specId' | 'partition'>): string {
   const parts = file.partition.map((value) => (Buffer.isBuffer(value) ? value.toString('hex') : String(value)));
-  return JSON.stringify(parts.map((part, at) => (file.partition[at] === null ? null : part)));
+  return JSON.stringify([file.specId, ...parts.map((part, at) => (file.partition[at] === null ? null : part))]);
 }
 
 function sum(files: readonly DataFile[], key: 'recordCount' | 'sizeBytes'): bigint {

@@ -19,10 +19,17 @@ import {
 } from './catalog.ts';
 import type { FileIo } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
+import { ManifestReader } from './live-files.ts';
 import { fileUri, LocalFileIo } from './local-file-io.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { TableRequirement, TableUpdate } from './table-changes.ts';
-import { fileFolder, formatTableMetadata, parseTableMetadata, type TableMetadata } from './table-metadata.ts';
+import {
+  fileFolder,
+  formatTableMetadata,
+  parseTableMetadata,
+  tableMetadataOf,
+  type TableMetadata,
+} from './table-metadata.ts';
 import { stagedMetadata } from './staged-table.ts';
 
 export interface SqlCatalogOptions {
@@ -70,6 +77,9 @@ const ADD_NAMESPACE = `INSERT INTO iceberg_namespace_properties (catalog_name, n
 /** Entries of `metadata-log`, unless the table says otherwise (`write.metadata.previous-versions-max`). */
 const METADATA_LOG_LENGTH = 100;
 
+/** Tables whose metadata is kept at hand. */
+const MAX_SEEN = 50;
+
 interface Current {
   location: string;
   metadata: TableMetadata;
@@ -80,23 +90,28 @@ export class SqlCatalog implements IcebergCatalog {
   readonly #warehouse: string;
   readonly #database: SqliteFile;
   readonly #io: FileIo;
+  readonly #manifests: ManifestReader;
+  /** What each table was when it was last looked at: a metadata file never changes. */
+  readonly #seen = new Map<string, Current>();
 
   constructor(options: SqlCatalogOptions) {
     this.#name = options.name;
     this.#warehouse = options.warehouse;
     this.#io = options.io ?? new LocalFileIo();
+    this.#manifests = new ManifestReader(this.#io);
     mkdirSync(dirname(options.file), { recursive: true });
     this.#database = new SqliteFile(options.file, TABLES);
   }
 
   async loadTable(identifier: TableIdentifier): Promise<LoadedTable | undefined> {
     const current = await this.#current(identifier);
-    return current && { metadata: current.metadata, io: this.#io, metadataLocation: current.location };
+    return current === undefined ? undefined : this.#loaded(current);
   }
 
   stageTable(identifier: TableIdentifier, table: NewTable): Promise<LoadedTable> {
     const location = locationBelow(this.#warehouse, [...identifier.namespace, identifier.name]);
-    return Promise.resolve({ metadata: stagedMetadata(table, location, randomUUID()), io: this.#io });
+    const metadata = stagedMetadata(table, location, randomUUID());
+    return Promise.resolve({ metadata, io: this.#io, manifests: this.#manifests });
   }
 
   async commitTable(
@@ -115,7 +130,9 @@ export class SqlCatalog implements IcebergCatalog {
       await this.#io.delete(location);
       throw new CommitConflict('another commit came first');
     }
-    return { metadata, io: this.#io, metadataLocation: location };
+    this.#keep(identifier, { location, metadata });
+    if (base !== undefined) await this.#deleteForgotten(base.metadata, metadata);
+    return this.#loaded({ location, metadata });
   }
 
   /** Of every catalog in the file. */
@@ -142,13 +159,38 @@ export class SqlCatalog implements IcebergCatalog {
     }
     const location = row?.['metadata_location'];
     if (typeof location !== 'string') return undefined;
-    return this.#readMetadata(location);
+    const seen = this.#seen.get(this.#key(identifier).join('/'));
+    if (seen?.location === location) return { location, metadata: tableMetadataOf(seen.metadata) };
+    return this.#keep(identifier, await this.#readMetadata(location));
   }
 
   async #readMetadata(location: string): Promise<Current> {
     const bytes = await this.#io.read(location);
     const text = /\.gz\.metadata\.json$|\.gz$/.test(location) ? gunzipSync(bytes) : bytes;
     return { location, metadata: parseTableMetadata(text.toString()) };
+  }
+
+  #keep(identifier: TableIdentifier, current: Current): Current {
+    const key = this.#key(identifier).join('/');
+    this.#seen.delete(key);
+    this.#seen.set(key, current);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > MAX_SEEN && oldest !== undefined) this.#seen.delete(oldest);
+    return current;
+  }
+
+  #loaded({ metadata, location }: Current): LoadedTable {
+    return { metadata, io: this.#io, manifests: this.#manifests, metadataLocation: location };
+  }
+
+  /** Metadata files that the log has no room for any more, where the table's owner wants that. */
+  async #deleteForgotten(before: TableMetadata, after: TableMetadata): Promise<void> {
+    if (after.properties?.['write.metadata.delete-after-commit.enabled']?.toLowerCase() !== 'true') return;
+    const kept = new Set(after['metadata-log']?.map((entry) => entry['metadata-file']));
+    const forgotten = (before['metadata-log'] ?? []).map((entry) => entry['metadata-file']);
+    const gone = forgotten.filter((file) => !kept.has(file));
+    // The commit has happened: what cannot be deleted is left to whoever cleans up the table.
+    await inParallel(gone, (file) => this.#io.delete(file).catch(() => undefined));
   }
 
   /** One transaction; false when the table is not (or no longer) at `from`. */

@@ -28,6 +28,7 @@ export type TableUpdate =
   | { action: 'add-sort-order'; 'sort-order': SortOrder }
   | { action: 'set-default-sort-order'; 'sort-order-id': number }
   | { action: 'add-snapshot'; snapshot: Snapshot }
+  | { action: 'remove-snapshots'; 'snapshot-ids': bigint[] }
   | { action: 'set-snapshot-ref'; 'ref-name': string; type: 'branch' | 'tag'; 'snapshot-id': bigint }
   | { action: 'remove-snapshots'; 'snapshot-ids': bigint[] }
   | { action: 'remove-snapshot-ref'; 'ref-name': string }

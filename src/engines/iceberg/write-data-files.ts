@@ -22,6 +22,8 @@ export interface RowsToWrite {
 
 export interface FilePlace {
   io: FileIo;
+  /** The table's default spec, by which the files are partitioned. */
+  specId: number;
   /** URI of the folder for data files. */
   dataFolder: string;
   /** Local, empty, ending with `/`. */
@@ -43,7 +45,7 @@ export async function writePartitioned(
   let relation = `${rows.relation} AS ${ROWS}`;
   const keys: PartitionKey[] = [];
   for (const [at, field] of fields.entries()) {
-    const key = partitionKey(field, sourceSql(field.source.name));
+    const key = partitionKey(field, field.transform.kind === 'void' ? '' : sourceSql(field.source.name));
     if (key.needsNumber) {
       const numbered = await numberedKey(session, key, `${rows.relation} AS ${ROWS}`, `numbers_${at}`);
       relation += ` ${numbered.join}`;
@@ -80,7 +82,13 @@ export async function publishFiles(
     return { file, uri: `${place.dataFolder}/${write}-${String(at).padStart(5, '0')}.parquet` };
   });
   const described = named.map(({ file, uri }) => {
-    const at = { uri, partition: partitionOf(file), nanCounts: nanCounts.get(file) ?? new Map<number, bigint>() };
+    const { specId } = place;
+    const at = {
+      uri,
+      specId,
+      partition: partitionOf(file),
+      nanCounts: nanCounts.get(file) ?? new Map<number, bigint>(),
+    };
     return describeDataFile(file, at, struct);
   });
   place.uncommitted.push(...named.map(({ uri }) => uri));

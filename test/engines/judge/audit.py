@@ -202,11 +202,11 @@ class _Auditor:
         live = [entry.sequence_number for entry in entries if entry.status != ManifestEntryStatus.DELETED]
         if live:
             self.equal("min_sequence_number", min(live), manifest.min_sequence_number)
-        types = self.table.metadata.specs_struct([spec.spec_id]) if spec.fields else None
         self.equal("number of partition summaries", len(spec.fields), len(manifest.partitions or []))
         for at, summary in enumerate(manifest.partitions or []):
             values = [entry.data_file.partition[at] for entry in entries]
-            kind = next(field.field_type for field in types.fields if field.field_id == spec.fields[at].field_id)
+            # Of a column that may be in older schemas only, where pyiceberg itself does not look.
+            kind = spec.fields[at].transform.result_type(self.fields[spec.fields[at].source_id].field_type)
             self.summary(f"partition summary {spec.fields[at].name}", kind, values, summary)
         for entry in entries:
             file = entry.data_file
@@ -341,8 +341,10 @@ def _key(value):
 
 
 def _description(file: DataFile) -> str:
-    """All that is said of a file; a map that is empty says as much as one that is missing."""
-    return str([(dict(value) or None) if isinstance(value, Mapping) else value for value in file._data])
+    """All that is said of a file; a map that is empty says as much as one that is missing, and content, which version 1
+    does not tell, comes as an enum or as its number."""
+    content, *others = file._data
+    return str([int(content), *((dict(value) or None) if isinstance(value, Mapping) else value for value in others)])
 
 
 def _field_ids(schema: Schema) -> list[int]:

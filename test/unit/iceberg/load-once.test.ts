@@ -255,11 +255,10 @@ describe('what a table remembers of loads', () => {
     await lake.load('o.t', 'SELECT 1 AS id', { loadName: 'old/out' });
     const metadata = await lake.metadata('o.t');
     const committed = { snapshotId: 2n, rows: 1, bytes: 1 };
+    const load = { loadName: 'new/out', interval: undefined };
     const days = (number: number) => Date.now() + number * 24 * 3_600_000;
-    expect(recordLoad(metadata, 'new/out', committed, days(399)).map((update) => update.action)).toEqual([
-      'set-properties',
-    ]);
-    expect(recordLoad(metadata, 'new/out', committed, days(401))).toContainEqual({
+    expect(recordLoad(metadata, load, committed, days(399)).map((update) => update.action)).toEqual(['set-properties']);
+    expect(recordLoad(metadata, load, committed, days(401))).toContainEqual({
       action: 'remove-properties',
       removals: ['pipeline.load.old/out'],
     });
@@ -267,22 +266,6 @@ describe('what a table remembers of loads', () => {
 });
 
 describe('a table that this writer must not touch', () => {
-  it('when it has several partition specs, takes appends only', async () => {
-    await lake.load('o.t', 'SELECT 1 AS id');
-    const spec = { 'spec-id': 1, fields: [{ 'source-id': 1, 'field-id': 1000, name: 'id', transform: 'identity' }] };
-    await change('o.t', [
-      { action: 'add-spec', spec },
-      { action: 'set-default-spec', 'spec-id': -1 },
-    ]);
-    await lake.load('o.t', 'SELECT 2 AS id');
-    for (const mode of ['overwrite', 'overwrite_partition', 'merge'] as const) {
-      await expect(lake.load('o.t', 'SELECT 3 AS id', { mode, mergeKeys: ['id'] })).rejects.toMatchObject({
-        type: 'UnsupportedError',
-      });
-    }
-    expect((await lake.metadata('o.t')).snapshots).toHaveLength(2);
-  });
-
   it('when its format version is 3, is left alone', async () => {
     await lake.load('o.t', 'SELECT 1 AS id');
     await change('o.t', [{ action: 'upgrade-format-version', 'format-version': 3 }]);

@@ -25,6 +25,7 @@ function entry(partition: DataFile['partition']): ManifestEntry {
     content: 0,
     path: 'file:///somewhere/a.parquet',
     format: 'PARQUET',
+    specId: 0,
     partition,
     recordCount: 3n,
     sizeBytes: 2n ** 40n,
@@ -52,7 +53,7 @@ describe('a manifest', () => {
     const fields = bindSpec(spec, schema);
     const full = [true, 1n, -(2n ** 63n), -1n, 0n, 5n, -5n, 'ü', Buffer.from([0]), -1420n, 1n];
     const entries = [entry(full), entry(full.map(() => null))];
-    expect(decodeManifest(encodeManifest(entries, { schema, spec, fields }), fields)).toEqual(entries);
+    expect(decodeManifest(encodeManifest(entries, { schema, spec, fields }), { specId: 0, fields })).toEqual(entries);
   });
 
   it('when a partition field has a name that Avro has not, spells it out as other writers do', () => {
@@ -65,7 +66,10 @@ describe('a manifest', () => {
   it('when pyiceberg wrote it, reads whole', () => {
     const schema = schemaOf({ id: 'long', d: 'date', price: 'decimal(9, 2)', name: 'string' });
     const bytes = readFileSync(join(import.meta.dirname, 'fixtures/pyiceberg-manifest.avro'));
-    const entries = decodeManifest(bytes, bindSpec(newSpec(['day(d)', 'price'], schema), schema));
+    const entries = decodeManifest(bytes, {
+      specId: 0,
+      fields: bindSpec(newSpec(['day(d)', 'price'], schema), schema),
+    });
     const told = entries.map(({ status, snapshotId, file }) => ({
       status,
       snapshotId,
@@ -88,7 +92,7 @@ describe('a manifest', () => {
     const schema = schemaOf({ id: 'long', d: 'timestamp', price: 'decimal(9, 2)', name: 'string' });
     const bytes = readFileSync(join(import.meta.dirname, 'fixtures/spark-manifest.avro'));
     const fields = bindSpec(newSpec(['day(d)', 'bucket(4, id)', 'truncate(2, name)', 'price'], schema), schema);
-    const entries = decodeManifest(bytes, fields);
+    const entries = decodeManifest(bytes, { specId: 0, fields });
     expect(entries.map(({ file }) => file.partition)).toEqual(
       expect.arrayContaining([
         [-1n, 0n, 'ab', -150n],
@@ -100,9 +104,9 @@ describe('a manifest', () => {
       Array.from({ length: 3 }, () => ['PARQUET', 1n, [4n]]),
     );
     // What is kept of it when files around it are replaced.
-    expect(decodeManifest(encodeManifest(entries, { schema, spec: newSpec([], schema), fields }), fields)).toEqual(
-      entries,
-    );
+    expect(
+      decodeManifest(encodeManifest(entries, { schema, spec: newSpec([], schema), fields }), { specId: 0, fields }),
+    ).toEqual(entries);
   });
 });
 

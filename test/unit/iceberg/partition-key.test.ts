@@ -15,6 +15,7 @@ async function valueOf(transformText: string, type: string, literal: string): Pr
   const source = { name: 'x', type };
   const field: BoundPartitionField = {
     fieldId: 1000,
+    sourceId: 1,
     name: 'x',
     transform,
     source,

@@ -3,7 +3,14 @@ import type { BoundPartitionField } from '../../../src/engines/iceberg/partition
 import { summarizePartitions } from '../../../src/engines/iceberg/partition-summary.ts';
 
 function field(type: string): BoundPartitionField {
-  return { fieldId: 1000, name: 'x', transform: { kind: 'identity' }, source: { name: 'x', type }, resultType: type };
+  return {
+    fieldId: 1000,
+    sourceId: 1,
+    name: 'x',
+    transform: { kind: 'identity' },
+    source: { name: 'x', type },
+    resultType: type,
+  };
 }
 
 describe('the summary of partitions', () => {

@@ -9,10 +9,11 @@ import type { DuckDbEngine } from '../../duckdb/duckdb-engine.ts';
 import { type IcebergCatalog, type LoadedTable, parseTableIdentifier, type TableIdentifier } from '../catalog.ts';
 import { deleteFiles } from '../commit-load.ts';
 import type { DataFile } from '../data-file.ts';
-import { currentManifests, type Manifest, ManifestReader, refuseToReplace } from '../live-files.ts';
+import { refuseToReplace } from '../live-files.ts';
 import type { LoadPlan } from '../load-plan.ts';
 import { bindSpec } from '../partition-spec.ts';
-import { replaceFiles } from '../replace-files.ts';
+import type { ManifestFile } from '../manifest-file.ts';
+import { type FileChange, replaceFiles } from '../replace-files.ts';
 import { currentSchema, currentSnapshot, defaultSpec, type Snapshot } from '../table-metadata.ts';
 import { checkNestedNames } from '../table-rows.ts';
 import { writeSnapshot } from '../write-snapshot.ts';
@@ -87,11 +88,10 @@ async function planAndCommit(
   const table = await requireTable(catalog, identifier);
   const before = findCompaction(table, request.maintenanceId);
   if (before !== undefined) return before;
-  const reader = new ManifestReader(table.io);
-  const groups = planCompaction((await liveFiles(table, reader)).flatMap(filesOf), request);
-  if (groups.length === 0) return NOTHING;
-  checkNestedNames(table.metadata.schemas, currentSchema(table.metadata));
   const plan = planOf(table);
+  const groups = planCompaction(await filesOfSpec(plan, context), request);
+  if (groups.length === 0) return NOTHING;
+  checkNestedNames(table.metadata.schemas, plan.schema);
   const uncommitted: string[] = [];
   try {
     const rewrites: Rewrite[] = [];
@@ -107,7 +107,7 @@ async function planAndCommit(
         identifier,
         find: (now) => findCompaction(now, request.maintenanceId),
         prepare: async (now) => {
-          last = await prepareReplacement(now, plan, rewrites, request.maintenanceId, reader);
+          last = await prepareReplacement({ ...plan, table: now }, plan.table, rewrites, request.maintenanceId, signal);
           return last;
         },
         doubted: () => {
@@ -155,21 +155,38 @@ function findCompaction({ metadata }: LoadedTable, maintenanceId: string): Compa
   };
 }
 
-/** @throws EngineError `UnsupportedError` */
-async function liveFiles({ metadata, io }: LoadedTable, reader: ManifestReader): Promise<Manifest[]> {
-  const manifests = await currentManifests(metadata, io);
-  try {
-    refuseToReplace(metadata, manifests);
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.type !== 'UnsupportedError') throw error;
-    const reason = manifests.some(({ content }) => content !== 0) ? 'delete files' : 'several partition specs';
-    throw new EngineError('UnsupportedError', `the table has ${reason}: compact it with engine spark`);
-  }
-  return reader.liveDataFiles(metadata, manifests);
+/**
+ * Live ones of the current partition spec. Those of older specs are left as they are: loads that replace their rows write
+ * them anew by and by.
+ *
+ * @throws EngineError `UnsupportedError`
+ */
+async function filesOfSpec({ table, spec }: LoadPlan, { log }: Pick<EngineContext, 'log'>): Promise<DataFile[]> {
+  const files = await liveFiles(table, await manifestsToReplace(table));
+  const ofSpec = files.filter(({ specId }) => specId === spec['spec-id']);
+  const older = files.length - ofSpec.length;
+  if (older > 0) log('info', `${older} files of older partition specs are left as they are`);
+  return ofSpec;
 }
 
-function filesOf({ entries }: Manifest): DataFile[] {
-  return entries.map(({ file }) => file);
+/** @throws EngineError `UnsupportedError` */
+async function manifestsToReplace({ metadata, manifests: reader }: LoadedTable): Promise<readonly ManifestFile[]> {
+  const manifests = await reader.currentManifests(metadata);
+  try {
+    refuseToReplace(manifests);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.type !== 'UnsupportedError') throw error;
+    throw new EngineError('UnsupportedError', 'the table has delete files: compact it with engine spark');
+  }
+  return manifests;
+}
+
+async function liveFiles(
+  { metadata, manifests: reader }: LoadedTable,
+  manifests: readonly ManifestFile[],
+): Promise<DataFile[]> {
+  const read = await reader.liveDataFiles(metadata, manifests);
+  return read.flatMap(({ entries }) => entries.map(({ file }) => file));
 }
 
 /** How its own rows go into the table again. */
@@ -179,34 +196,45 @@ function planOf(table: LoadedTable): LoadPlan {
   return { table, schema, spec, fields, columns: schema.fields, requirements: [], updates: [] };
 }
 
-/** Undefined when all that was rewritten is gone, or the files do not fit the table any more. */
+/**
+ * Undefined when all that was rewritten is gone, or the files do not fit the table any more.
+ *
+ * @param plan for the table as it is now
+ */
 async function prepareReplacement(
-  table: LoadedTable,
   plan: LoadPlan,
+  writtenFor: LoadedTable,
   rewrites: readonly Rewrite[],
   maintenanceId: string,
-  reader: ManifestReader,
+  signal: AbortSignal,
 ): Promise<Replacement | undefined> {
+  const { table } = plan;
   const { metadata, io } = table;
   const sameShape =
-    metadata['table-uuid'] === plan.table.metadata['table-uuid'] &&
+    metadata['table-uuid'] === writtenFor.metadata['table-uuid'] &&
     metadata['current-schema-id'] === plan.schema['schema-id'] &&
     metadata['default-spec-id'] === plan.spec['spec-id'];
   const parent = currentSnapshot(metadata);
   if (!sameShape || parent === undefined) return undefined;
-  const manifests = await liveFiles(table, reader);
-  const live = new Set(manifests.flatMap((manifest) => filesOf(manifest).map(({ path }) => path)));
+  const manifests = await manifestsToReplace(table);
+  const live = new Set((await liveFiles(table, manifests)).map(({ path }) => path));
   const intact = rewrites.filter(({ removed }) => removed.every(({ path }) => live.has(path)));
   if (intact.length === 0) return undefined;
-  const change = await replaceFiles(manifests, () => ({
+  const replaced = {
     removed: intact.flatMap(({ removed }) => removed),
     added: intact.flatMap(({ added }) => added),
-  }));
+  };
+  const change: FileChange = await replaceFiles(
+    { plan, files: [], uncommitted: [], signal },
+    { ranges: () => [], replace: () => Promise.resolve(replaced) },
+    manifests,
+    table.manifests,
+  );
   const written: string[] = [];
   let snapshot: Snapshot;
   try {
     const summary = { operation: 'replace', [MAINTENANCE_SUMMARY_KEY]: maintenanceId };
-    snapshot = await writeSnapshot(metadata, plan, { ...change, summary }, io, written);
+    snapshot = await writeSnapshot({ plan, change, summary, reader: table.manifests, written });
   } catch (error) {
     await deleteFiles(written, io);
     throw error;

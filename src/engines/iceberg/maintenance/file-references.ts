@@ -32,7 +32,7 @@ export async function forLiveFiles(
   await inParallel([...manifests], async (manifest) => {
     signal.throwIfAborted();
     // Partition values are not needed, so neither are the specs.
-    const entries = decodeManifest(await io.read(manifest.path), []);
+    const entries = decodeManifest(await io.read(manifest.path), { specId: manifest.specId, fields: [] });
     tell(
       entries.filter((entry) => entry.status !== ENTRY_DELETED),
       manifest,

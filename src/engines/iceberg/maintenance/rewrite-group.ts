@@ -4,11 +4,10 @@ import type { DuckDbEngine } from '../../duckdb/duckdb-engine.ts';
 import type { DataFile } from '../data-file.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { LoadPlan } from '../load-plan.ts';
-import { fileFolder } from '../table-metadata.ts';
 import { checkFieldIds, columnName, tableRows } from '../table-rows.ts';
 import { publishFiles, ROWS } from '../write-data-files.ts';
 import { writeParquet } from '../write-parquet.ts';
-import { withScratchFolder } from '../written-load.ts';
+import { filePlace, withScratchFolder } from '../written-load.ts';
 import { rowsOf, type FileGroup } from './compaction-plan.ts';
 
 /** As Spark has it: a file somewhat larger than the target is better than one of the rest. */
@@ -32,8 +31,8 @@ export async function rewriteGroup(
 ): Promise<DataFile[]> {
   const [first] = group;
   if (first === undefined) return [];
-  return withScratchFolder(plan, async (scratchFolder) => {
-    const { io, metadata } = plan.table;
+  return withScratchFolder(plan.table, async (scratchFolder) => {
+    const { io } = plan.table;
     const paths = await inParallel(group, (file) => io.localCopy(file.path, scratchFolder, signal));
     const request = { signal, readable: [...paths, scratchFolder], writable: [scratchFolder] };
     return duckdb.withSession(request, async (session) => {
@@ -47,7 +46,7 @@ export async function rewriteGroup(
         folder: scratchFolder,
         mostFileBytes: Math.ceil(targetFileSizeBytes * TOO_LARGE),
       });
-      const place = { io, dataFolder: fileFolder(metadata, 'data'), scratchFolder, uncommitted, signal };
+      const place = filePlace(plan, scratchFolder, uncommitted, signal);
       const files = await publishFiles(session, written, columns, () => [...first.partition], place);
       if (rowsOf(files) !== rowsOf(group)) {
         const message = `${rowsOf(group)} rows were to be rewritten and ${rowsOf(files)} were found; the table's metadata is not right`;
