@@ -90,13 +90,17 @@ export class MigratedTables implements AsyncDisposable {
       for (const table of TABLES) {
         const row = `select ${id}::integer as id, 1::integer as delay, 'foreign' as who, 'x' as note`;
         await this.lake.load(table, row).then(
-          () => this.#told(table, id),
+          () => {
+            this.#told(table, id);
+          },
           () => undefined,
         );
       }
       const added = this.db.query('insert into three (id, who) values ($1, $2)', [id, 'foreign']);
       await added.then(
-        () => this.#told('three', id),
+        () => {
+          this.#told('three', id);
+        },
         () => undefined,
       );
       await new Promise((resolve) => setTimeout(resolve, 100));
