@@ -39,7 +39,12 @@ async function shape(lakehouse: Lakehouse, table: ModelledTable): Promise<unknow
   const loaded = await lakehouse.catalog.loadTable(parseTableIdentifier(table.name));
   if (loaded === undefined) throw new Error('no table');
   const { metadata } = loaded;
-  return [currentSchema(metadata), defaultSpec(metadata), metadata.properties?.['comment']];
+  // Spark says that there are no identifiers where nothing was said.
+  return [
+    { 'identifier-field-ids': [], ...currentSchema(metadata) },
+    defaultSpec(metadata),
+    metadata.properties?.['comment'],
+  ];
 }
 
 /** Applied and kept: both engines read the rows under the new schema, write on, and read again. */

@@ -1,5 +1,5 @@
 import type { IcebergChange } from '../../../schemas/migration.ts';
-import type { Schema } from '../../iceberg/schema.ts';
+import type { NestedField, Schema } from '../../iceberg/schema.ts';
 import type { TableUpdate } from '../../iceberg/table-changes.ts';
 import { currentSchema, type TableMetadata } from '../../iceberg/table-metadata.ts';
 import { type EvolvedTable, evolveTable } from './evolve-table.ts';
@@ -34,12 +34,19 @@ export function planChanges(metadata: TableMetadata, changes: readonly IcebergCh
 /** A schema that the table has already, when the changes lead back to it: catalogs keep none twice. */
 function schemaOf(metadata: TableMetadata, { fields }: EvolvedTable): Schema {
   const current = currentSchema(metadata);
-  const wanted = JSON.stringify([fields, current['identifier-field-ids'] ?? []]);
-  const known = metadata.schemas.find(
-    (schema) => JSON.stringify([schema.fields, schema['identifier-field-ids'] ?? []]) === wanted,
-  );
+  const identifiers = current['identifier-field-ids'];
+  const wanted = essence(fields, identifiers);
+  const known = metadata.schemas.find((schema) => essence(schema.fields, schema['identifier-field-ids']) === wanted);
   const id = Math.max(...metadata.schemas.map((schema) => schema['schema-id'])) + 1;
   return known ?? { ...current, fields, 'schema-id': id };
+}
+
+/** Writers differ in the order of the keys. */
+function essence(fields: readonly NestedField[], identifiers: readonly number[] = []): string {
+  return JSON.stringify([
+    fields.map(({ id, name, required, type, doc }) => [id, name, required, type, doc]),
+    identifiers,
+  ]);
 }
 
 export function commentUpdates(from: string | null, to: string | null): TableUpdate[] {
