@@ -213,7 +213,9 @@ class _Auditor:
             description = (entry.sequence_number, entry.file_sequence_number, _description(file))
             first = self.seen_files.setdefault(file.file_path, description)
             self.equal(f"description of {file.file_path} in a later manifest", first, description)
-            if first is description and manifest.content == ManifestContent.DATA and entry.snapshot_id in self.ours:
+            # Of a file that no snapshot has live any more, expiry may have left the entry alone.
+            there = entry.status != ManifestEntryStatus.DELETED or os.path.exists(path_of(file.file_path))
+            if there and first is description and manifest.content == ManifestContent.DATA and entry.snapshot_id in self.ours:
                 self.data_file(file, spec)
         self.where = f"snapshot {snapshot.sequence_number}"
         return entries
