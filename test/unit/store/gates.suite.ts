@@ -145,7 +145,13 @@ export function gatesSuite(subject: Subject): void {
     const listed = await gates.listOpen(tenant, FIRST_PAGE);
     expect(listed.total).toBe(2);
     expect(listed.items).toMatchObject([
-      { ...waiting, pipelineId, pipelineName, score: 0.5, report: { score: 0.5 }, approvers: ['role:approver'] },
+      {
+        ...waiting,
+        run: { pipelineId, pipelineName },
+        report: { score: 0.5 },
+        migration: null,
+        approvers: ['role:approver'],
+      },
       second,
     ]);
     expect(await gates.listOpen(tenant, { page: 1, size: 1 })).toMatchObject({ total: 2, items: [second] });
