@@ -57,6 +57,7 @@ test('240 hours, when the service is killed three times on the way, are each loa
       transformations: [{ name: 'same', engine: 'sql', sql: 'select h, n from hours' }],
       sinks: { lake: { type: 'iceberg', from: 'same', table: 'b.hours', partition_by: ['day(h)'] } },
       partitioning: { column: 'h', size: 'hour', timezone: 'UTC' },
+      orchestration: { retry: { process_partition: { initial_interval: '1s' } } },
     },
   });
   const id = await startBackfill(service, { start: hour(0), end: hour(HOURS), concurrency: 8 }, 'hourly');
