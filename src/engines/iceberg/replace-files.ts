@@ -5,6 +5,7 @@ import { refuseToReplace, type Manifest, type ManifestReader } from './live-file
 import type { LoadPlan } from './load-plan.ts';
 import type { ManifestFile } from './manifest-file.ts';
 import { partitionShape } from './partition-shapes.ts';
+import { refuseWhileMigrated } from './refuse-while-migrated.ts';
 
 export interface Replaced {
   removed: readonly DataFile[];
@@ -46,7 +47,7 @@ export interface FileChange {
 
 /**
  * @param replacement undefined: all files go
- * @throws EngineError `UnsupportedError` for a table with delete files
+ * @throws EngineError `UnsupportedError` for a table with delete files, `UnavailableError` while its schema is migrated
  */
 export async function replaceFiles(
   { plan, files, uncommitted, signal }: Omit<ReplaceRequest, 'live'>,
@@ -56,6 +57,7 @@ export async function replaceFiles(
 ): Promise<FileChange> {
   refuseToReplace(manifests);
   const { metadata } = plan.table;
+  refuseWhileMigrated(metadata);
   const ranges = replacement?.ranges(plan, files) ?? [];
   const concerned = manifests.filter((manifest) =>
     manifestMayHaveRows(manifest, partitionShape(metadata, manifest.specId, plan.schema).fields, ranges),

@@ -30,7 +30,6 @@ export type TableUpdate =
   | { action: 'add-snapshot'; snapshot: Snapshot }
   | { action: 'remove-snapshots'; 'snapshot-ids': bigint[] }
   | { action: 'set-snapshot-ref'; 'ref-name': string; type: 'branch' | 'tag'; 'snapshot-id': bigint }
-   
   | { action: 'remove-snapshot-ref'; 'ref-name': string }
   | { action: 'set-properties'; updates: Record<string, string> }
   | { action: 'remove-properties'; removals: string[] };

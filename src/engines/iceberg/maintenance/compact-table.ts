@@ -13,6 +13,7 @@ import { refuseToReplace } from '../live-files.ts';
 import type { LoadPlan } from '../load-plan.ts';
 import { bindSpec } from '../partition-spec.ts';
 import type { ManifestFile } from '../manifest-file.ts';
+import { refuseWhileMigrated } from '../refuse-while-migrated.ts';
 import { type FileChange, replaceFiles } from '../replace-files.ts';
 import { currentSchema, currentSnapshot, defaultSpec, type Snapshot } from '../table-metadata.ts';
 import { checkNestedNames } from '../table-rows.ts';
@@ -171,6 +172,7 @@ async function filesOfSpec({ table, spec }: LoadPlan, { log }: Pick<EngineContex
 
 /** @throws EngineError `UnsupportedError` */
 async function manifestsToReplace({ metadata, manifests: reader }: LoadedTable): Promise<readonly ManifestFile[]> {
+  refuseWhileMigrated(metadata);
   const manifests = await reader.currentManifests(metadata);
   try {
     refuseToReplace(manifests);

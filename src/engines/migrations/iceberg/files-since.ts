@@ -6,9 +6,11 @@ import { dataFilesOf } from '../../iceberg/read-snapshot.ts';
 import { fieldById, isPrimitive, parsePrimitive, type NestedField, type Schema } from '../../iceberg/schema.ts';
 import { currentSnapshot, type Snapshot, type TableMetadata } from '../../iceberg/table-metadata.ts';
 
-/** Whether that depends on the files at all: adding, dropping and renaming columns and comments does not. */
+/** Whether that depends on the files at all: adding and renaming columns and comments does not. */
 export function dependsOnFiles(before: Schema, after: Schema): boolean {
-  return before.fields.some((field) => becomesRequired(field, after) || becomesNarrow(field, after) !== undefined);
+  return before.fields.some(
+    (field) => isGone(field, after) || becomesRequired(field, after) || becomesNarrow(field, after) !== undefined,
+  );
 }
 
 /**
@@ -21,12 +23,21 @@ export async function refuseUnreadable(
   before: Schema,
   after: Schema,
 ): Promise<void> {
-  const files = await filesSince(metadata, since, (snapshot) => dataFilesOf(snapshot, io));
+  const { added: files, removed } = await filesSince(metadata, since, (snapshot) => dataFilesOf(snapshot, io));
+  refuseRewritten(
+    { added: files, removed },
+    since,
+    before.fields.filter((field) => isGone(field, after)),
+  );
   for (const field of before.fields) {
     if (becomesRequired(field, after)) refuseNulls(files, field);
     const wide = becomesNarrow(field, after);
     if (wide !== undefined) refuseWider(files, field, wide);
   }
+}
+
+function isGone(field: NestedField, after: Schema): boolean {
+  return fieldById(after, field.id) === undefined;
 }
 
 function becomesRequired(field: NestedField, after: Schema): boolean {
@@ -39,16 +50,38 @@ function becomesNarrow(field: NestedField, after: Schema): NestedField | undefin
   return now !== undefined && JSON.stringify(now.type) !== JSON.stringify(field.type) ? now : undefined;
 }
 
+/** Whether rows were added, removed or written anew. */
+interface FilesSince {
+  added: DataFile[];
+  removed: DataFile[];
+}
+
 async function filesSince(
   metadata: TableMetadata,
   since: string | null,
   read: (snapshot: Snapshot) => Promise<DataFile[]>,
-): Promise<DataFile[]> {
+): Promise<FilesSince> {
   const current = currentSnapshot(metadata);
-  if (current === undefined || String(current['snapshot-id']) === since) return [];
+  if (current === undefined || String(current['snapshot-id']) === since) return { added: [], removed: [] };
   const base = metadata.snapshots?.find((snapshot) => String(snapshot['snapshot-id']) === since);
-  const old = new Set(base === undefined ? [] : (await read(base)).map(({ path }) => path));
-  return (await read(current)).filter(({ path, recordCount }) => !old.has(path) && recordCount > 0n);
+  const before = base === undefined ? [] : await read(base);
+  const now = await read(current);
+  return { added: otherThan(before, now), removed: otherThan(now, before) };
+}
+
+function otherThan(known: readonly DataFile[], files: readonly DataFile[]): DataFile[] {
+  const paths = new Set(known.map(({ path }) => path));
+  return files.filter(({ path, recordCount }) => !paths.has(path) && recordCount > 0n);
+}
+
+/** Nobody can tell rows that were written anew, without the columns, from new ones. */
+function refuseRewritten({ added, removed }: FilesSince, since: string | null, gone: readonly NestedField[]): void {
+  if (gone.length === 0 || added.length === 0 || removed.length === 0) return;
+  const names = gone.map(({ name }) => name).join(', ');
+  throw refusal(
+    `${removed.length} files were replaced since by ones without ${names}, whose values are in snapshot ${since ?? 'none'}; ` +
+      'take them from there',
+  );
 }
 
 function refuseNulls(files: readonly DataFile[], field: NestedField): void {

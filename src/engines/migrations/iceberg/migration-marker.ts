@@ -5,10 +5,10 @@
  * backup to the restore or the end, `applied` while the changes stand. A commit that was on its way for too long requires
  * tags that are gone, and fails.
  */
+import { MIGRATION_PROPERTY_PREFIX as PROPERTY_PREFIX } from '../../iceberg/refuse-while-migrated.ts';
 import type { TableRequirement, TableUpdate } from '../../iceberg/table-changes.ts';
 import type { TableMetadata } from '../../iceberg/table-metadata.ts';
 
-const PROPERTY_PREFIX = 'pipeline.migration.';
 /** As for loads: far longer than anybody can ask for a migration again. */
 const KEPT_MS = 400 * 24 * 3_600_000;
 

@@ -10,7 +10,7 @@ import type { HiddenName } from './hidden-name.ts';
 import type { MigratedTable } from './migrated-table.ts';
 import { runUserSql, single } from './one-statement.ts';
 import { retypeColumn } from './retype-column.ts';
-import { shapeOf, type ShapeColumn, type TableShape } from './table-shape.ts';
+import { differingParts, refuseMarked, shapeOf, type ShapeColumn, type TableShape } from './table-shape.ts';
 import { checkTypeName } from './type-name.ts';
 import type { UndoOf, UndoStep } from './undo-step.ts';
 
@@ -103,10 +103,11 @@ async function changed(
         client,
         `ALTER TABLE ${table.sql} ADD CONSTRAINT ${quoteIdentifier(change.name)} ${change.definition}`,
       );
-      return [{ kind: 'drop_constraint', name: change.name }];
+      return undoOfConstraint(change, shape, await shapeOf(client, table));
     case 'drop_constraint': {
       const found = shape.constraints.find(({ name }) => name === change.name);
       if (found === undefined) throw conflict(`the table has no constraint ${change.name}`);
+      refuseMarked(shape.indexes.filter(({ constraint }) => constraint === change.name));
       await alter(`DROP CONSTRAINT ${quoteIdentifier(change.name)}`);
       return [{ kind: 'create_constraint', name: found.name, definition: found.definition, comment: found.comment }];
     }
@@ -114,6 +115,36 @@ async function changed(
       await runUserSql(client, change.sql);
       return [{ kind: 'sql', sql: change.undo }];
   }
+}
+
+/** A definition could go on, after a comma, with something else. */
+export function isOneConstraint(
+  { name, definition }: Extract<PostgresChange, { op: 'add_constraint' }>,
+  before: TableShape,
+  after: TableShape,
+): boolean {
+  const expected = [`constraint ${name}`, `index ${name}`];
+  // A primary key also makes its columns required.
+  const isKey = /^\s*primary\s+key\b/i.test(definition);
+  return differingParts(before, after).every(
+    (part) => expected.includes(part) || (isKey && part.startsWith('column ')),
+  );
+}
+
+function undoOfConstraint(
+  change: Extract<PostgresChange, { op: 'add_constraint' }>,
+  before: TableShape,
+  after: TableShape,
+): UndoOf[] {
+  if (!isOneConstraint(change, before, after)) {
+    throw conflict('expected the definition of one constraint, and nothing after it');
+  }
+  const required = new Set(before.columns.flatMap((column) => (column.required ? [column.number] : [])));
+  const becameRequired = after.columns.filter((column) => column.required && !required.has(column.number));
+  return [
+    ...becameRequired.map(({ name }): UndoOf => ({ kind: 'set_nullable', column: name })),
+    { kind: 'drop_constraint', name: change.name },
+  ];
 }
 
 async function dropIndex(
@@ -125,7 +156,7 @@ async function dropIndex(
   const found = shape.indexes.find((index) => index.name === name);
   if (found === undefined) throw conflict(`the table has no index ${name}`);
   if (found.constraint !== null) throw conflict(`${name} belongs to the constraint ${found.constraint}; drop that`);
-  if (found.marked) throw conflict(`${name} is what CLUSTER or replication goes by`);
+  refuseMarked([found]);
   const index = `${quoteIdentifier(table.schema)}.${quoteIdentifier(name)}`;
   if (found.unique || !found.plain) {
     // Kept under another name it would still refuse rows, or changes of what its expressions name.

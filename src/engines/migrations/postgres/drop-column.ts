@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../../duckdb/quote.ts';
 import type { ChangeContext } from './change-table.ts';
-import type { ShapeColumn, TableShape } from './table-shape.ts';
+import { refuseMarked, type ShapeColumn, type TableShape } from './table-shape.ts';
 import type { UndoOf } from './undo-step.ts';
 
 /**
@@ -16,6 +16,8 @@ export async function dropColumn(
 ): Promise<UndoOf[]> {
   const alter = (what: string) => client.query(`ALTER TABLE ${table.sql} ${what}`);
   const undo: UndoOf[] = [];
+  const ofColumn = shape.indexes.filter(({ columns }) => columns.includes(column.number));
+  refuseMarked(ofColumn.filter(({ constraint, plain, unique }) => constraint !== null || !plain || unique));
   for (const { name, definition, comment, columns } of shape.constraints) {
     if (!columns.includes(column.number)) continue;
     await alter(`DROP CONSTRAINT ${quoteIdentifier(name)}`);

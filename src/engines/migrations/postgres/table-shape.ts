@@ -1,5 +1,6 @@
 /** All that DDL can change of a table, as PostgreSQL's catalogs tell it: what a migration must put back exactly. */
 import type pg from 'pg';
+import { EngineError } from '../../../errors.ts';
 import type { TableColumn } from '../table-migrator.ts';
 import { withFullNames } from './full-names.ts';
 import { isHidden } from './hidden-name.ts';
@@ -100,6 +101,17 @@ export async function shapeOf(client: pg.Client, { oid }: Pick<MigratedTable, 'o
       indexes: indexes.rows,
     };
   });
+}
+
+/**
+ * Of indexes that a change would drop: made again, they would not be what something else goes by.
+ *
+ * @throws EngineError `SchemaConflictError`
+ */
+export function refuseMarked(indexes: readonly ShapeIndex[]): void {
+  const marked = indexes.find((index) => index.marked);
+  if (marked === undefined) return;
+  throw new EngineError('SchemaConflictError', `${marked.name} is what CLUSTER or replication goes by`);
 }
 
 /** The columns that people know of. */

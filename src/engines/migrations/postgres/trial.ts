@@ -4,11 +4,13 @@ import { EngineError, messageOf } from '../../../errors.ts';
 import type { PostgresChange } from '../../../schemas/migration.ts';
 import { quoteIdentifier } from '../../duckdb/quote.ts';
 import { changeConflict } from './change-conflict.ts';
-import { changeName, changeTable, type ChangeContext } from './change-table.ts';
+import { changeName, changeTable, type ChangeContext, isOneConstraint } from './change-table.ts';
 import type { HiddenName } from './hidden-name.ts';
 import { findTemporaryTable, type MigratedTable } from './migrated-table.ts';
 import { single } from './one-statement.ts';
-import { differingParts, shapeOf, type TableShape } from './table-shape.ts';
+import { describePart, differingParts, shapeOf, type TableShape } from './table-shape.ts';
+import { reconcileDefinitions, undoChange } from './undo-changes.ts';
+import type { UndoStep } from './undo-step.ts';
 
 type AddConstraint = Extract<PostgresChange, { op: 'add_constraint' }>;
 
@@ -27,6 +29,8 @@ export async function tryChanges(
   const real = await shapeOf(client, table);
   const copy = await emptyCopy(client, table, real);
   const context: ChangeContext = { client, table: copy, hidden };
+  const before = await shapeOf(client, copy);
+  const undo: UndoStep[] = [];
   const warnings: string[] = [];
   for (const [at, change] of changes.entries()) {
     if (change.op === 'sql') {
@@ -38,7 +42,7 @@ export async function tryChanges(
     await client.query('SAVEPOINT change');
     try {
       if (change.op === 'add_index') await refuseTakenName(client, table, change, at);
-      await tryChange(context, table, change, at);
+      undo.push(...(await tryChange(context, table, change, at)));
     } catch (error) {
       // The statements before it may have made what it needs.
       if (!own || !(error instanceof EngineError && error.type === 'SchemaConflictError')) throw error;
@@ -46,7 +50,27 @@ export async function tryChanges(
       warnings.push(`after the sql before it, nobody can say whether this works: ${error.message}`);
     }
   }
-  return { after: await shapeOf(client, copy), warnings };
+  const after = await shapeOf(client, copy);
+  if (!changes.some(({ op }) => op === 'sql')) await expectUndone(context, undo, before, after);
+  return { after, warnings };
+}
+
+/** What cannot be put back exactly is not begun: some of what a table has, no definition tells. */
+async function expectUndone(
+  { client, table }: ChangeContext,
+  undo: readonly UndoStep[],
+  before: TableShape,
+  after: TableShape,
+): Promise<void> {
+  for (const step of undo.toReversed()) await undoChange({ client, table }, step);
+  await reconcileDefinitions({ client, table }, before, await shapeOf(client, table));
+  const left = differingParts(before, await shapeOf(client, table));
+  if (left.length === 0) return;
+  const parts = left.map((part) => describePart(part, before, after)).join(', ');
+  throw new EngineError(
+    'SchemaConflictError',
+    `the changes cannot be tried, since ${parts} could not be put back exactly (its options or its comment would be lost)`,
+  );
 }
 
 /** Foreign keys are not copied. */
@@ -93,41 +117,19 @@ async function tryChange(
   table: MigratedTable,
   change: Exclude<PostgresChange, { op: 'sql' }>,
   at: number,
-): Promise<void> {
+): Promise<UndoStep[]> {
   const { client } = context;
-  if (change.op !== 'add_constraint') {
-    await changeTable(context, change, at);
-    return;
-  }
-  const before = await shapeOf(client, context.table);
+  if (change.op !== 'add_constraint') return changeTable(context, change, at);
   await client.query('SAVEPOINT trial');
   try {
-    await changeTable(context, change, at);
+    return await changeTable(context, change, at);
   } catch (error) {
     // A temporary table cannot refer to others.
     if (!/temporary tables/.test(messageOf(error))) throw error;
     await client.query('ROLLBACK TO SAVEPOINT trial');
     await tryForeignKey(client, context.table, table, change, at);
-    return;
+    return [];
   }
-  await expectOneConstraint(client, context.table, before, change, at);
-}
-
-/** A definition could go on, after a comma, with something else. */
-async function expectOneConstraint(
-  client: pg.Client,
-  table: MigratedTable,
-  before: TableShape,
-  change: AddConstraint,
-  at: number,
-): Promise<void> {
-  const changed = differingParts(before, await shapeOf(client, table));
-  const expected = [`constraint ${change.name}`, `index ${change.name}`];
-  // A primary key also makes its columns required.
-  const isKey = /^\s*primary\s+key\b/i.test(change.definition);
-  if (changed.every((part) => expected.includes(part) || (isKey && part.startsWith('column ')))) return;
-  const message = `${changeName(at, change)}: expected the definition of one constraint, and nothing after it`;
-  throw new EngineError('SchemaConflictError', message);
 }
 
 async function tryForeignKey(
@@ -144,7 +146,10 @@ async function tryForeignKey(
     const made = { ...table, oid: rows[0]?.oid ?? '' };
     const before = await shapeOf(client, made);
     await single(client, `ALTER TABLE ${trial} ADD CONSTRAINT ${quoteIdentifier(change.name)} ${change.definition}`);
-    await expectOneConstraint(client, made, before, change, at);
+    if (!isOneConstraint(change, before, await shapeOf(client, made))) {
+      const message = `${changeName(at, change)}: expected the definition of one constraint, and nothing after it`;
+      throw new EngineError('SchemaConflictError', message);
+    }
     await client.query(`DROP TABLE ${trial}`);
   } catch (error) {
     throw changeConflict(changeName(at, change), error);
