@@ -5,6 +5,7 @@ import {
   type LoadedTable,
   parseTableIdentifier,
 } from '../../../src/engines/iceberg/catalog.ts';
+import { compactTable } from '../../../src/engines/iceberg/maintenance/compact-table.ts';
 import { creationUpdates } from '../../../src/engines/iceberg/staged-table.ts';
 import type { TableRequirement, TableUpdate } from '../../../src/engines/iceberg/table-changes.ts';
 import { currentSchema, defaultSpec, type TableMetadata } from '../../../src/engines/iceberg/table-metadata.ts';
@@ -217,6 +218,37 @@ describe('a migration of an Iceberg table, with others at work', () => {
       message: expect.stringMatching(/not put back.*1 files written since hold k as long/) as string,
     });
     expect(await lake.metadata(table)).toEqual(applied);
+  });
+
+  test('when they would replace rows meanwhile, lets them wait; what another engine wrote anew is in the way of a restore', async () => {
+    const table = await madeTable();
+    const run = migration(table, [{ op: 'drop_column', column: 'note' }]);
+    const backup = await migrator().backUp(run);
+    await migrator().apply(run, backup);
+    const merge = () =>
+      lake.load(table, `SELECT 3::INTEGER AS k, 0::INTEGER AS part`, { mode: 'merge', mergeKeys: ['k'] });
+    const waits = {
+      type: 'UnavailableError',
+      message: expect.stringMatching(/the schema migration .* is at work on the table/) as string,
+    };
+    await expect(merge()).rejects.toMatchObject(waits);
+    const context = { signal: run.signal, log: run.log, progress: () => undefined };
+    const sizes = { targetFileSizeBytes: 1 << 29, minInputFiles: 2 };
+    const compaction = compactTable({ table, maintenanceId: 'm', ...sizes }, lake, context);
+    await expect(compaction).rejects.toMatchObject(waits);
+
+    const marker = `pipeline.migration.${run.name}`;
+    const value = (await lake.metadata(table)).properties?.[marker] ?? '';
+    const identifier = parseTableIdentifier(table);
+    await lake.catalog.commitTable(identifier, [], [{ action: 'remove-properties', removals: [marker] }]);
+    await merge();
+    await lake.catalog.commitTable(identifier, [], [{ action: 'set-properties', updates: { [marker]: value } }]);
+    const written = await lake.metadata(table);
+    await expect(migrator().restore(run, backup)).rejects.toMatchObject({
+      type: 'SchemaConflictError',
+      message: expect.stringMatching(/not put back.*1 files were replaced since by ones without note/) as string,
+    });
+    expect(await lake.metadata(table)).toEqual(written);
   });
 
   test('when they changed the schema since, is not restored, and says so', async () => {

@@ -21,6 +21,13 @@ beforeAll(async () => {
     CREATE POLICY own ON flights USING (mood = 'calm');
     CREATE TABLE parts (a int) PARTITION BY RANGE (a);
     CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (9);
+    CREATE TABLE filled (id int PRIMARY KEY WITH (fillfactor = 70), v text);
+    CREATE TABLE clustered (id int PRIMARY KEY, v text UNIQUE);
+    ALTER TABLE clustered CLUSTER ON clustered_pkey;
+    ALTER TABLE clustered REPLICA IDENTITY USING INDEX clustered_pkey;
+    CREATE TABLE commented (id int, v text UNIQUE);
+    COMMENT ON INDEX commented_v_key IS 'hello';
+    CREATE TABLE keyless (id int, v text);
     CREATE ROLE reader LOGIN PASSWORD 'secret';
     GRANT SELECT ON flights TO reader`);
 });
@@ -157,6 +164,49 @@ test.for([
 ] as const)('a migration of %s is refused in words', async ([name, type, message]) => {
   const run = new MigrationOfTable(name, server.url, [{ op: 'set_comment', comment: 'x' }], {});
   await expect(run.validate()).rejects.toMatchObject({ type, message: expect.stringMatching(message) as string });
+});
+
+test.for<[string, Changes[number], RegExp]>([
+  ['filled', { op: 'drop_constraint', name: 'filled_pkey' }, /index filled_pkey could not be put back exactly/],
+  ['clustered', { op: 'drop_constraint', name: 'clustered_pkey' }, /clustered_pkey is what CLUSTER or replication/],
+  ['commented', { op: 'drop_column', column: 'v' }, /index commented_v_key could not be put back exactly/],
+])(
+  'a change of %s, which no definition could put back exactly, is refused by validate',
+  async ([name, change, message]) => {
+    const run = new MigrationOfTable(name, server.url, [change], {});
+    await expect(run.validate()).rejects.toMatchObject({
+      type: 'SchemaConflictError',
+      message: expect.stringMatching(message) as string,
+    });
+  },
+);
+
+test('a primary key, when it is taken back, leaves its columns as they were', async () => {
+  const required = async (): Promise<unknown> => {
+    const sql = `SELECT attname FROM pg_attribute WHERE attrelid = 'keyless'::regclass AND attnotnull AND attnum > 0`;
+    return (await admin.query<{ attname: string }>(sql)).rows;
+  };
+  const key = { op: 'add_constraint', name: 'pk', definition: 'PRIMARY KEY (id)' };
+  const run = new MigrationOfTable('keyless', server.url, [key], {});
+  await run.validate();
+  await run.apply();
+  expect(await required()).toEqual([{ attname: 'id' }]);
+  expect(await run.restore()).toMatchObject({ changed: true });
+  expect(await required()).toEqual([]);
+});
+
+test('a constraint that goes on, when a statement of the user hides it from the trial, is refused by apply', async () => {
+  const before = await table.picture();
+  const run = table.migration([
+    { op: 'sql', sql: 'SELECT 1', undo: 'SELECT 1' },
+    { op: 'add_constraint', name: 'c', definition: 'CHECK (delay > -3000), DROP COLUMN note' },
+  ]);
+  await run.validate();
+  await expect(run.apply()).rejects.toMatchObject({
+    type: 'SchemaConflictError',
+    message: expect.stringMatching(/one constraint, and nothing after/) as string,
+  });
+  expect(await table.picture()).toEqual(before);
 });
 
 test('a migration, when its user does not own the table, is refused in words', async () => {

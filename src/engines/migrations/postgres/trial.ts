@@ -92,6 +92,10 @@ async function emptyCopy(client: pg.Client, table: MigratedTable, real: TableSha
   for (const [at, index] of real.indexes.slice(0, indexes.length).entries()) {
     await client.query(`ALTER INDEX pg_temp.${placeholder(at)} RENAME TO ${quoteIdentifier(index.name)}`);
   }
+  // Which is not copied: that something goes by an index.
+  for (const { name: index } of real.indexes.filter(({ marked }) => marked)) {
+    await client.query(`ALTER TABLE ${copy.sql} CLUSTER ON ${quoteIdentifier(index)}`);
+  }
   return copy;
 }
 
