@@ -134,7 +134,7 @@ export class Migrations {
       document: stored,
       workflowId: `migration-${migrationId}`,
       task,
-      tables: targets.map(tableKey),
+      tables: targets.map((target) => tableKey(actor.tenant, target)),
       requestId: actor.requestId,
       submittedBy: actor.user,
       submittedAt: new Date(),
@@ -197,11 +197,16 @@ async function contentOf(raw: unknown): Promise<{ document: MigrationDocument; s
   return outcome;
 }
 
-/** Iceberg's catalog is one for all; a database is known by the text of its connection, which is not stored twice. */
-function tableKey(target: MigrationTarget): string {
+/**
+ * Iceberg's catalog is one for all; a database is known by the text of its connection, which is not stored twice. A secret
+ * in it is the tenant's own.
+ */
+function tableKey(tenant: string, target: MigrationTarget): string {
   const table = qualifiedTable(target);
   if (target.type === 'iceberg') return `iceberg:${table}`;
-  return `postgres:${createHash('sha256').update(target.connection).digest('hex').slice(0, 20)}:${table}`;
+  const { connection } = target;
+  const named = connection.includes('${secret:') ? `${tenant}\n${connection}` : connection;
+  return `postgres:${createHash('sha256').update(named).digest('hex').slice(0, 20)}:${table}`;
 }
 
 /** Engines name the place within the target: `changes.2 (drop_column): …`. */

@@ -56,11 +56,14 @@ class PostgresMigrator implements TableMigrator<PostgresTarget> {
       await lockTable(client, table, migration.target.changes);
       const before = await shapeOf(client, table);
       await refuseDependents(client, table, migration.target.changes, before);
+      const rows = await rowsAtStake(client, table, migration.target);
       const undo: UndoStep[] = [];
       const hidden = hiddenNames(migration.name);
       for (const [at, change] of migration.target.changes.entries()) {
         undo.push(...(await changeTable({ client, table, hidden }, change, at)));
       }
+      const left = await rowsAtStake(client, table, migration.target);
+      if (left < rows) throw conflict(`the statements removed ${rows - left} rows, which no restore would bring back`);
       const after = await shapeOf(client, table);
       await setState(client, schema, migration.name, {
         state: 'applied',
@@ -129,6 +132,13 @@ function connected<T>({ target, signal }: Migration, use: (client: pg.Client) =>
 async function lockTable(client: pg.Client, table: MigratedTable, changes: PostgresTarget['changes']): Promise<void> {
   const mode = changes.every(({ op }) => op === 'add_index') ? 'SHARE' : 'ACCESS EXCLUSIVE';
   await client.query(`LOCK TABLE ${table.sql} IN ${mode} MODE`);
+}
+
+/** Only statements of the user's own can remove any; while the table's lock is held, nobody else does. */
+async function rowsAtStake(client: pg.Client, { sql }: MigratedTable, { changes }: PostgresTarget): Promise<number> {
+  if (!changes.some(({ op }) => op === 'sql')) return 0;
+  const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ${sql}`);
+  return Number(rows[0]?.count ?? 0);
 }
 
 async function mustFind(client: pg.Client, backup: TableBackup): Promise<MigratedTable> {

@@ -147,6 +147,7 @@ describe('a migration of an Iceberg table in the embedded catalog', () => {
     [{ op: 'add_column', column: 'K', type: 'int' }, 'has a column k already'],
     [{ op: 'add_column', column: 'x', type: 'serial' }, 'there is no type serial'],
     [{ op: 'add_column', column: 'x', type: 'int', default: 1 }, 'no defaults'],
+    [{ op: 'add_column', column: 'x', type: 'time' }, 'Spark reads no time of day'],
     [{ op: 'set_default', column: 'k', default: 1 }, 'no defaults'],
     [{ op: 'set_required', column: 'k' }, 'cannot make a column required'],
     [{ op: 'retype_column', column: 'k', type: 'string' }, 'no string of it'],
@@ -161,6 +162,17 @@ describe('a migration of an Iceberg table in the embedded catalog', () => {
     await expect(migrator().validate(run)).rejects.toMatchObject({
       type: 'SchemaConflictError',
       message: expect.stringMatching(new RegExp(`^changes\\.1 \\(${change.op}\\): .*${escaped(message)}`)) as string,
+    });
+  });
+
+  test('when it would partition by a column that it adds, is refused: a spec stays when the column goes', async () => {
+    const run = migration(await madeTable(), [
+      { op: 'add_column', column: 'region', type: 'string' },
+      { op: 'set_partition_by', partition_by: ['bucket(4, region)'] },
+    ]);
+    await expect(migrator().validate(run)).rejects.toMatchObject({
+      type: 'SchemaConflictError',
+      message: expect.stringMatching(/^changes\.1 .*region is added by this migration/) as string,
     });
   });
 

@@ -209,6 +209,16 @@ test('a constraint that goes on, when a statement of the user hides it from the 
   expect(await table.picture()).toEqual(before);
 });
 
+test('statements of a user, when they remove rows, are refused by apply, and the rows are there', async () => {
+  const before = await table.picture();
+  const run = table.migration([{ op: 'sql', sql: 'DELETE FROM flights WHERE id <= 40', undo: 'SELECT 1' }]);
+  await expect(run.apply()).rejects.toMatchObject({
+    type: 'SchemaConflictError',
+    message: expect.stringMatching(/removed 40 rows/) as string,
+  });
+  expect(await table.picture()).toEqual(before);
+});
+
 test('a migration, when its user does not own the table, is refused in words', async () => {
   const url = server.url.replace(/\/\/[^@]+@/, '//reader:secret@');
   const run = table.migration([{ op: 'set_comment', comment: 'x' }], { url });

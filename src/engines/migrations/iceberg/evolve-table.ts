@@ -91,11 +91,25 @@ class Evolution {
         return;
       case 'set_partition_by':
         this.evolved.spec = evolveSpec(change.partition_by, this.#metadata, this.evolved);
+        this.#refuseNewSource(this.evolved.spec);
     }
+  }
+
+  /** A spec stays in the table when a migration is put back, and engines fail at one whose column is gone. */
+  #refuseNewSource({ fields }: PartitionSpec): void {
+    const known = this.#metadata['last-column-id'];
+    const column = this.evolved.fields.find(
+      ({ id }) => id > known && fields.some((field) => field['source-id'] === id),
+    );
+    if (column === undefined) return;
+    throw conflict(
+      `${column.name} is added by this migration; partition by it in another one, when that has completed`,
+    );
   }
 
   #add({ column, type, default: value, comment }: IcebergChange & { op: 'add_column' }): void {
     if (value !== undefined) throw conflict('columns of Iceberg v2 have no defaults');
+    if (canonicalType(type) === 'time') throw conflict('Spark reads no time of day, and no table that has one');
     this.#refuseName(column);
     const evolved = this.evolved;
     evolved.lastColumnId += 1;
