@@ -13,11 +13,11 @@ export function exampleSuite(subject: () => Subject): void {
       if ('faults' in parsed) throw new Error(JSON.stringify(parsed.faults));
       await service.register(parsed.value as object);
       const { workflowId } = await service.execute('strikes-on-spark');
-      expect(await service.ended(workflowId, 300_000), service.log()).toMatchObject({ status: 'COMPLETED' });
+      expect(await service.ended(workflowId, 600_000), service.log()).toMatchObject({ status: 'COMPLETED' });
       const query = 'select count(*) as states, sum(strikes) as strikes, sum(cost) as cost from t';
       expect(await readTable(service.dataDir, 'wildlife.strikes_on_spark', 't', query)).toEqual([
         { states: '29', strikes: '10000', cost: '40545276' },
       ]);
-    }, 400_000);
+    }, 900_000);
   });
 }
