@@ -172,6 +172,9 @@ function configuration(folder: string, [rest, rpc, gateway]: number[], s3Endpoin
     'web.upload.dir': folder,
     's3.endpoint': s3Endpoint,
     's3.path.style.access': true,
+    // The files that stand for folders stay, one delete a request: not every S3 service takes lists of them.
+    's3.directory.marker.retention': 'keep',
+    's3.multiobjectdelete.enable': false,
   };
   return Object.entries(settings)
     .map(([key, value]) => `${key}: ${String(value)}\n`)
