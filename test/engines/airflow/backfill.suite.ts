@@ -15,7 +15,7 @@ import { killAt, LOOK } from './crashes.suite.ts';
 import { linesOf, type Subject } from './subject.ts';
 
 const DAYS = 4;
-const quick = { initial_interval: '500ms', max_interval: '2s', max_attempts: 2 };
+const quick = { initial_interval: '500ms', max_interval: '2s', max_attempts: 3 };
 
 /** Two rows a day, through a DAG, into a table that is partitioned by month. */
 async function register({ service }: Subject, name: string, dag: Record<string, unknown>): Promise<void> {
@@ -33,7 +33,7 @@ async function register({ service }: Subject, name: string, dag: Record<string, 
       partitioning: { column: 'd', size: 'day', timezone: 'UTC' },
       orchestration: {
         concurrency: { max_runs: 1 },
-        retry: { extract_data: quick, trigger_airflow_dag: { ...quick, max_attempts: 1 }, load_to_iceberg: quick },
+        retry: { extract_data: quick, trigger_airflow_dag: quick, load_to_iceberg: quick },
       },
     },
   });
