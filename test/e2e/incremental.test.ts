@@ -92,7 +92,7 @@ const retry = (executionId: string, body = {}) =>
 
 /** A file where the sink's folder should be: only that sink fails. */
 async function breakFileSink(folder: string): Promise<void> {
-  await rm(folder, { recursive: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 });
   await writeFile(folder, '');
 }
 async function mendFileSink(folder: string): Promise<void> {

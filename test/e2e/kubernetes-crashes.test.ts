@@ -22,7 +22,7 @@ beforeAll(async () => {
   standIn = started.use(await KubernetesStandIn.start());
   proxy = started.use(await KillingProxy.start(standIn.url));
   const folder = await mkdtemp(join(tmpdir(), 'pipeline-service-kubeconfig-'));
-  started.defer(() => rm(folder, { recursive: true }));
+  started.defer(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 }));
   const kubeconfig = join(folder, 'config');
   await writeFile(kubeconfig, standIn.kubeconfig(proxy.url));
   service = started.use(

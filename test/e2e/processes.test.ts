@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
   await postgres.stop();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
 });
 
 async function start(

@@ -18,7 +18,7 @@ const started = new AsyncDisposableStack();
 beforeAll(async () => {
   const dbt = await dbtCommand();
   const folder = await mkdtemp(join(tmpdir(), 'pipeline-service-dbt-'));
-  started.defer(() => rm(folder, { recursive: true, force: true }));
+  started.defer(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true }));
   await writeFile(join(folder, 'orders.csv'), 'day,amount\n2001-01-01,2\n2001-01-01,3\n2001-01-02,4\n');
   const postgres = await startPostgres();
   started.defer(() => postgres.stop());

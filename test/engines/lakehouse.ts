@@ -91,7 +91,7 @@ export class Lakehouse {
     await this.catalog.close();
     await this.duckdb.close();
     this.model.closeSync();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 
   table(name: string): ModelledTable {

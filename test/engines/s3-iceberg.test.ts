@@ -238,6 +238,6 @@ class RestLakeOnS3 implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }

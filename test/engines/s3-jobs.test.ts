@@ -31,7 +31,7 @@ beforeAll(async () => {
     objects.close();
   });
   folder = await mkdtemp(join(tmpdir(), 'pipeline-service-s3-jobs-'));
-  started.defer(() => rm(folder, { recursive: true }));
+  started.defer(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 }));
   fixture = await EngineFixture.create();
   started.defer(() => fixture.dispose());
   const connection = await (await DuckDBInstance.create(':memory:')).connect();

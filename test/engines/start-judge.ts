@@ -34,7 +34,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('judgeUrl', `http://127.0.0.1:${port}`);
   return async () => {
     await stop(judge);
-    await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   };
 }
 

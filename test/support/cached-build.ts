@@ -37,7 +37,7 @@ export async function cachedBuild({ name, madeFrom, build }: CachedBuild): Promi
     });
     return folder;
   } finally {
-    await rm(building, { recursive: true, force: true });
+    await rm(building, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }
 

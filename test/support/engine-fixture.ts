@@ -67,6 +67,6 @@ export class EngineFixture {
 
   async dispose(): Promise<void> {
     await this.engine.close();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }

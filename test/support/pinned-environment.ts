@@ -33,7 +33,7 @@ export async function pinnedEnvironment({ name, requirements, check, finish }: P
   const folder = path.join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (await isWhole(folder, check)) return folder;
   await mkdir(cache, { recursive: true });
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   const building = `${folder}.building-${randomUUID()}`;
   try {
     const limits = { timeout: STEP_WITHIN_MS, maxBuffer: 64e6 };
@@ -45,7 +45,7 @@ export async function pinnedEnvironment({ name, requirements, check, finish }: P
     await finish?.(building);
     await relocate(building, folder);
   } finally {
-    await rm(building, { recursive: true, force: true });
+    await rm(building, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
   if (!(await isWhole(folder, check))) throw new Error(`${folder} cannot be used although it was just built`);
   return folder;

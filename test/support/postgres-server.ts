@@ -42,7 +42,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const stop = async (): Promise<void> => {
     if (server !== undefined) await end(server);
     process.removeListener('exit', killOnExit);
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   };
   try {
     const password = randomBytes(12).toString('hex');

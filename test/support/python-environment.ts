@@ -47,7 +47,7 @@ export async function preparePythonEnvironment(say: (line: string) => void): Pro
     await build(building, say);
     return await place(building, folder);
   } finally {
-    await rm(building, { recursive: true, force: true });
+    await rm(building, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }
 
@@ -135,7 +135,7 @@ async function place(building: string, folder: string): Promise<PythonEnvironmen
     if (environment !== undefined) return environment;
     const broken = `${folder}.broken-${randomUUID()}`;
     await rename(folder, broken).catch(() => undefined);
-    await rm(broken, { recursive: true, force: true });
+    await rm(broken, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
   throw new Error(`The Python environment ${folder} cannot be used although it was just built.`);
 }
@@ -163,6 +163,7 @@ async function removeAbandoned(cache: string): Promise<void> {
     if (!/^python-[0-9a-f]{16}\.(building|broken)-/.test(name)) continue;
     const folder = path.join(cache, name);
     const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
-    if (Date.now() - mtimeMs > ABANDONED_AFTER_MS) await rm(folder, { recursive: true, force: true });
+    if (Date.now() - mtimeMs > ABANDONED_AFTER_MS)
+      await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }

@@ -157,7 +157,7 @@ export class S3Gateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 }
 

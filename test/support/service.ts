@@ -161,7 +161,7 @@ export class Service implements AsyncDisposable {
     } catch {
       // Nothing was.
     }
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 
   #running(): ChildProcess {

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await rm(parent, { recursive: true, force: true });
+  await rm(parent, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
 });
 
 const run = { tenant: 'acme', pipelineId: 'p1', executionId: 'e1' };

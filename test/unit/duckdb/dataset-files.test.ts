@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
 });
 
 async function referenceTo(path: string): Promise<Dataset> {
@@ -53,7 +53,7 @@ describe('datasetFiles, when the dataset is a folder', () => {
   });
 
   test('that is gone it is refused', async () => {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 });
     await expect(datasetFiles(inFolder())).rejects.toMatchObject({ type: 'ValidationError' });
   });
 

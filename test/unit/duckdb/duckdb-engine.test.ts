@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const engine of engines) await engine.close();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
 });
 
 function engineOf(memoryLimitBytes: number): DuckDbEngine {

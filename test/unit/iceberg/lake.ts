@@ -53,7 +53,7 @@ export class Lake {
     await this.catalog.close();
     await this.duckdb.close();
     this.#connection.closeSync();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
   }
 
   async rows(sql: string): Promise<Record<string, Json>[]> {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   fileRoots = { roots: [root], base: root };
   anywhere = { roots: 'any', base: root };
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true }));
 
 const denied = { type: 'PermissionDeniedError' };
 

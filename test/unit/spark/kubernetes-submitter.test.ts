@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await standIn[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200, force: true });
 });
 
 function job(changes: Partial<SparkJob> = {}): SparkJob {

@@ -25,7 +25,7 @@ const DATABASES: Record<string, () => Promise<Opened>> = {
       connection,
       end: async () => {
         await connection.close();
-        await rm(folder, { recursive: true });
+        await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 });
       },
     };
   },

@@ -74,7 +74,7 @@ test(
   'A folder, when its making was killed half way, is made anew; when it is opened again, it has what was written',
   async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-opening-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 }));
     const registry = path.join(folder, 'data', 'registry');
     await mkdir(`${registry}.unfinished`, { recursive: true });
     await writeFile(path.join(`${registry}.unfinished`, 'PG_VERSION'), '18');

@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await holder?.kill('SIGKILL');
   holder = undefined;
-  await rm(folder, { recursive: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 });
 });
 
 const hold = (dataDir: string) => startProgram(new URL('programs/hold-data-dir.ts', import.meta.url), [dataDir]);

@@ -25,7 +25,7 @@ afterEach(async () => {
   await Promise.all(running.map((server) => server.stop()));
   running = [];
   expect(await serversHere(), 'servers that were left').toEqual([]);
-  await rm(dataDir, { recursive: true });
+  await rm(dataDir, { recursive: true, maxRetries: 20, retryDelay: 200 });
 });
 
 async function start(): Promise<DevServer> {

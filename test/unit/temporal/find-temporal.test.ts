@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   process.env = { ...environment };
-  await rm(folder, { recursive: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 200 });
 });
 
 const report = (line: string) => lines.push(line);
