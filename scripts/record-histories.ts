@@ -6,7 +6,6 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { PipelineActivities } from '../src/activities/pipeline-activities.ts';
@@ -21,6 +20,7 @@ import {
   type PipelineRunInput,
   resumeSignal,
 } from '../src/workflows/messages.ts';
+import { untilCancelled } from '../test/support/until-cancelled.ts';
 import { type BackfillBench, backfillBench } from '../test/support/backfill-bench.ts';
 import { ACTOR, type MigrationBench, migrationBench, threeTables } from '../test/support/migration-workflow.ts';
 import {
@@ -156,18 +156,6 @@ function doingAsNamed(calls: Call[]): Partial<PipelineActivities> {
       return input.executionId.startsWith('endless') ? untilCancelled() : answer;
     },
   };
-}
-
-async function untilCancelled(): Promise<never> {
-  const { cancelled, heartbeat } = Context.current();
-  const beats = setInterval(() => {
-    heartbeat();
-  }, 50);
-  try {
-    return await cancelled;
-  } finally {
-    clearInterval(beats);
-  }
 }
 
 /** Histories of one migration, by name: it ends once for each workflow that it had. */

@@ -1,9 +1,9 @@
 /** Partitions that are runs of their own, since a step of the pipeline works in another system. */
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { PipelineActivities } from '../../src/activities/pipeline-activities.ts';
 import type { StepInput } from '../../src/workflows/messages.ts';
+import { untilCancelled } from '../support/until-cancelled.ts';
 import { type BackfillBench, backfillBench } from '../support/backfill-bench.ts';
 import { testTemporal } from '../support/temporal.ts';
 
@@ -54,19 +54,6 @@ function expecting(wanted: typeof behaviour): void {
 
 const callsOf = (activity: string) => bench.calls.filter((call) => call.activity === activity);
 const ofPartition = (position: number, round = 1) => new RegExp(`-${round}-${position}$`);
-
-/** Works until it is cancelled. */
-async function untilCancelled(): Promise<never> {
-  const { cancelled, heartbeat } = Context.current();
-  const beats = setInterval(() => {
-    heartbeat();
-  }, 50);
-  try {
-    return await cancelled;
-  } finally {
-    clearInterval(beats);
-  }
-}
 
 test('a backfill, when a step works in another system, makes each partition a run, as many at a time as it may', async () => {
   const three = Promise.withResolvers<void>();

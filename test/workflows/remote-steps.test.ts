@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { Context } from '@temporalio/activity';
 import { expect, test } from 'vitest';
 import { cancellationSignal, type StepInput, type StepResult } from '../../src/workflows/messages.ts';
+import { untilCancelled } from '../support/until-cancelled.ts';
 import { runInput, workflowBench } from '../support/pipeline-workflow.ts';
 import { testTemporal } from '../support/temporal.ts';
 
@@ -28,18 +28,6 @@ function jobOf(work: () => Promise<StepResult>, stop: () => Promise<StepResult> 
       return input.stop === true ? stop() : work();
     },
   };
-}
-
-async function untilCancelled(): Promise<never> {
-  const { cancelled, heartbeat } = Context.current();
-  const beats = setInterval(() => {
-    heartbeat();
-  }, 50);
-  try {
-    return await cancelled;
-  } finally {
-    clearInterval(beats);
-  }
 }
 
 const failing = (type: string) => () => Promise.reject(ApplicationFailure.create({ message: 'no', type }));
