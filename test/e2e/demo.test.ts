@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findServers } from '../../src/temporal/orphaned-server.ts';
+import { lives } from '../support/child-program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -54,14 +55,6 @@ class Demo {
 /** The service that owns the folder. */
 async function servicePid(): Promise<number> {
   return (JSON.parse(await readFile(join(dataDir, 'owner.json'), 'utf8')) as { pid: number }).pid;
-}
-
-function lives(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 const temporalServers = () => findServers(join(dataDir, 'temporal', 'temporal.db'));

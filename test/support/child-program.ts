@@ -32,3 +32,12 @@ export async function startProgram(program: URL, args: string[]): Promise<ChildP
     },
   };
 }
+
+/** Whether the process is there, be it one that nobody has waited for yet. */
+export function lives(processId = 0): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
+}

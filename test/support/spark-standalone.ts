@@ -160,14 +160,27 @@ export class SparkStandalone implements AsyncDisposable {
 
   /** The process of a driver that works: its Java. */
   async driverProcess(driverId: string): Promise<number> {
+    const driver = (await this.#processes(driverId)).find(({ command }) => command.includes('DriverWrapper'));
+    if (driver === undefined) throw new Error(`${driverId} does not work`);
+    return driver.id;
+  }
+
+  /** Those of the application that a driver runs: its Python and its Java, without the launcher around them. */
+  async applicationProcesses(driverId: string): Promise<number[]> {
+    const ofApplication = (await this.#processes(driverId)).filter(
+      ({ command }) => !command.includes('DriverWrapper') && !command.includes('launcher.py'),
+    );
+    return ofApplication.map(({ id }) => id);
+  }
+
+  async #processes(driverId: string): Promise<{ id: number; command: string }[]> {
     const folder = path.join(this.#folder, 'work', driverId);
+    const found: { id: number; command: string }[] = [];
     for (const name of await readdir('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-      if (!command.includes('DriverWrapper')) continue;
-      if ((await readlink(`/proc/${name}/cwd`).catch(() => '')) === folder) return Number(name);
+      if (!/^\d+$/.test(name) || (await readlink(`/proc/${name}/cwd`).catch(() => '')) !== folder) continue;
+      found.push({ id: Number(name), command: await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '') });
     }
-    throw new Error(`${driverId} does not work`);
+    return found;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

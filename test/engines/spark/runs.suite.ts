@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { lives } from '../../support/child-program.ts';
 import { SMALL_JOB } from '../../support/spark-standalone.ts';
-import { DOUBLED, lives, numbersIn, processesIn, sparkStep, startRun, type Subject, wordsIn } from './subject.ts';
+import { DOUBLED, numbersIn, processesIn, sparkStep, startRun, type Subject, wordsIn } from './subject.ts';
 
 /** Where the birds of the example were struck. */
 const STATES = 29;

@@ -115,11 +115,3 @@ export async function processesIn(journal: string, count = 1): Promise<number[]>
     await sleep(100);
   }
 }
-
-export function lives(processId = 0): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch {
-    return false;
-  }
-}

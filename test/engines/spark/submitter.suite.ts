@@ -7,8 +7,9 @@ import { LocalJobFolder } from '../../../src/engines/local-job-folder.ts';
 import type { SparkJob } from '../../../src/engines/spark/spark-submitter.ts';
 import { StandaloneMaster } from '../../../src/engines/spark/standalone-master.ts';
 import { StandaloneSubmitter } from '../../../src/engines/spark/standalone-submitter.ts';
+import { lives } from '../../support/child-program.ts';
 import { SMALL_JOB, SparkStandalone } from '../../support/spark-standalone.ts';
-import { lives, processesIn, type Subject, wordsIn } from './subject.ts';
+import { processesIn, type Subject, wordsIn } from './subject.ts';
 
 let jobs = 0;
 
