@@ -9,6 +9,8 @@ import type {
   PartitionsQuery,
   StartedBackfill,
 } from '../schemas/api-backfills.ts';
+import type { SignalBody } from '../schemas/api-requests.ts';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { skipReason } from '../schemas/skip-reason.ts';
 import { outcomeKey } from '../store/backfill-partitions.ts';
 import type { BackfillRow } from '../store/backfills.ts';
@@ -16,6 +18,7 @@ import type { PageOf } from '../store/page.ts';
 import type { PipelineRow } from '../store/pipelines.ts';
 import type { Store } from '../store/store.ts';
 import type { Actor } from './actor.ts';
+import { backfillStatus } from './backfill-status.ts';
 import { backfillView, partitionView } from './backfill-views.ts';
 import type { BackfillWaker } from './backfill-waker.ts';
 import { type BackfillPlan, planBackfill, shownInterval } from './plan-backfill.ts';
@@ -24,6 +27,8 @@ export interface BackfillsDependencies {
   store: Store;
   waker: BackfillWaker;
 }
+
+const WORKFLOW_ID_PREFIX = 'backfill-';
 
 export class Backfills {
   readonly #store: Store;
@@ -80,6 +85,22 @@ export class Backfills {
     return { ...view, grid: known.map((state) => state ?? unplanned) };
   }
 
+  async status(actor: Actor, workflowId: string): Promise<WorkflowStatus> {
+    const backfillId = idOf(workflowId);
+    const row = await this.#backfill(actor, backfillId);
+    const { counts, rows, retries } = await this.#store.partitions.counts(backfillId);
+    const working = await this.#store.partitions.list(backfillId, { page: 0, size: row.concurrency }, 'RUNNING');
+    return backfillStatus(row, backfillView(row, counts, rows, 0), working.items, retries);
+  }
+
+  /** {@link tell}, by the workflow. */
+  async signal(actor: Actor, workflowId: string, { name }: SignalBody): Promise<void> {
+    const backfillId = idOf(workflowId);
+    if (name !== 'approval') return this.tell(actor, backfillId, name === 'cancellation' ? 'cancel' : name);
+    await this.#backfill(actor, backfillId);
+    throw new ServiceError('CONFLICT', 'A backfill has no gate');
+  }
+
   /** In the order in which they are begun. */
   async partitions(
     actor: Actor,
@@ -130,7 +151,7 @@ export class Backfills {
         pipelineId,
         pipelineName: name,
         revision,
-        workflowId: `backfill-${backfillId}`,
+        workflowId: `${WORKFLOW_ID_PREFIX}${backfillId}`,
         rangeStart: new Date(range.startMs),
         rangeEnd: new Date(range.endMs),
         size,
@@ -168,6 +189,10 @@ export class Backfills {
     if (row === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no backfill ${backfillId}`);
     return row;
   }
+}
+
+function idOf(workflowId: string): string {
+  return workflowId.slice(WORKFLOW_ID_PREFIX.length);
 }
 
 function startedBackfill({ backfillId, workflowId, partitions }: BackfillRow): StartedBackfill {

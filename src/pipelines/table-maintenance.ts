@@ -6,6 +6,8 @@ import type {
   MaintenanceQuery,
   StartedMaintenance,
 } from '../schemas/api-maintenance.ts';
+import type { SignalBody } from '../schemas/api-requests.ts';
+import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { durationMs } from '../schemas/duration.ts';
 import type { MaintenanceRow } from '../store/maintenance-runs.ts';
 import type { PageOf } from '../store/page.ts';
@@ -13,6 +15,7 @@ import type { Store } from '../store/store.ts';
 import type { MaintenancePlan, MaintenanceStep } from '../workflows/maintenance-messages.ts';
 import type { Actor } from './actor.ts';
 import type { MaintenanceLauncher } from './maintenance-launcher.ts';
+import { maintenanceStatus } from './maintenance-status.ts';
 import { maintenanceView } from './maintenance-view.ts';
 
 export interface TableMaintenanceDependencies {
@@ -82,11 +85,17 @@ export class TableMaintenance {
     await this.#launcher.cancel(row).catch(() => undefined);
   }
 
-  /** The same by its workflow; false when that is none of a maintenance. */
-  async cancelWorkflow(actor: Actor, workflowId: string): Promise<boolean> {
-    if (!workflowId.startsWith(WORKFLOW_ID_PREFIX)) return false;
-    await this.cancel(actor, workflowId.slice(WORKFLOW_ID_PREFIX.length));
-    return true;
+  async status(actor: Actor, workflowId: string): Promise<WorkflowStatus> {
+    return maintenanceStatus(await this.#find(actor, idOf(workflowId)));
+  }
+
+  /** The same as {@link cancel}, by the workflow; there is nothing else to tell it. */
+  async signal(actor: Actor, workflowId: string, { name }: SignalBody): Promise<void> {
+    const id = idOf(workflowId);
+    if (name === 'cancellation') return this.cancel(actor, id);
+    await this.#find(actor, id);
+    const message = name === 'approval' ? 'A maintenance has no gate' : 'A maintenance cannot be paused; cancel it';
+    throw new ServiceError('CONFLICT', message);
   }
 
   #planOf(body: CompactionBody): MaintenancePlan {
@@ -145,6 +154,10 @@ export class TableMaintenance {
     if (row === undefined) throw new ServiceError('RESOURCE_NOT_FOUND', `There is no maintenance ${maintenanceId}`);
     return row;
   }
+}
+
+function idOf(workflowId: string): string {
+  return workflowId.slice(WORKFLOW_ID_PREFIX.length);
 }
 
 function stepsOf({ rewrite, expire, orphans }: MaintenancePlan): MaintenanceStep[] {

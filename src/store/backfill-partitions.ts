@@ -192,16 +192,22 @@ export function backfillPartitionRepository(database: Database) {
       return { items, total: counted?.total ?? 0 };
     },
 
-    /** Of those that have a row. */
-    async counts(backfillId: string): Promise<{ counts: PartitionCounts; rows: number }> {
+    /** Of those that have a row; `retries` are attempts beyond the first. */
+    async counts(backfillId: string): Promise<{ counts: PartitionCounts; rows: number; retries: number }> {
       const states = await database
-        .select({ state: backfillPartitions.state, partitions: count(), rows: sum(backfillPartitions.rows) })
+        .select({
+          state: backfillPartitions.state,
+          partitions: count(),
+          rows: sum(backfillPartitions.rows),
+          retries: sum(sql`greatest(${backfillPartitions.attempts} - 1, 0)`),
+        })
         .from(backfillPartitions)
         .where(eq(backfillPartitions.backfillId, backfillId))
         .groupBy(backfillPartitions.state);
       const counts = noPartitions();
       for (const { state, partitions } of states) counts[state] = partitions;
-      return { counts, rows: states.reduce((total, { rows }) => total + Number(rows ?? 0), 0) };
+      const total = (of: 'rows' | 'retries') => states.reduce((sumOf, state) => sumOf + Number(state[of] ?? 0), 0);
+      return { counts, rows: total('rows'), retries: total('retries') };
     },
 
     /** The range in so many cells: the first of {@link SHOWN_FIRST} that a partition in it is; undefined: none has a row. */

@@ -87,3 +87,33 @@ test('a backfill, when it is given a parameter, keeps it', async () => {
   const found = await api.call('GET', `/v1/backfills/${backfillId}`);
   expect(found.body).toMatchObject({ parameters: { region: 'south' } });
 });
+
+test('a backfill, when its workflow is asked and told, answers as a run does, and has no gate', async () => {
+  const { body } = await ask('files', { start: '2001-04-01', end: '2001-04-05' });
+  const { backfillId, workflowId } = body as { backfillId: string; workflowId: string };
+  const row = await api.store.backfills.get(backfillId);
+  const [first = [], second = []] = [4, 5].map((day) => [Date.UTC(2001, 3, day - 3), Date.UTC(2001, 3, day - 2)]);
+  const partitions = [first, second].map(([startMs = 0, endMs = 0], position) => ({ position, startMs, endMs }));
+  await api.store.partitions.plan(backfillId, partitions);
+  for (let attempt = 1; attempt <= 2; attempt += 1) {
+    await api.store.partitions.begin({ backfillId, position: 0, round: row.round });
+  }
+  const path = `/v1/pipelines/workflows/${workflowId}`;
+  expect((await api.call('GET', `${path}/status`)).body).toMatchObject({
+    workflowId,
+    status: 'RUNNING',
+    currentActivity: 'process_partition',
+    progress: 0,
+    activities: [{ name: 'process_partition', step: 'partition:2001-04-01T00:00:00.000Z', attempt: 2 }],
+    retries: 1,
+    pendingSignals: [],
+    paused: false,
+  });
+  const tell = (name: string, data = {}) => api.call('POST', `${path}/signal`, { json: { name, data } });
+  expect((await tell('approval', { approved: true })).status).toBe(409);
+  expect((await tell('pause')).status).toBe(202);
+  expect((await api.call('GET', `${path}/status`)).body).toMatchObject({ paused: true });
+  expect((await tell('cancellation')).status).toBe(202);
+  expect((await tell('resume')).status).toBe(409);
+  expect((await api.call('GET', `/v1/pipelines/workflows/backfill-${crypto.randomUUID()}/status`)).status).toBe(404);
+});

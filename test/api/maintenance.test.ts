@@ -45,8 +45,17 @@ test('a compaction, when it was started, is shown and listed, is one of its tabl
   expect(second.body).toMatchObject({ error: { message: expect.stringContaining(maintenanceId) as string } });
   const other = await ask({ table: 'lab.other' });
   expect(other.status).toBe(202);
-  const signal = `/v1/pipelines/workflows/${(other.body as { workflowId: string }).workflowId}/signal`;
-  expect((await api.call('POST', signal, { json: { name: 'cancellation', data: {} } })).status).toBe(202);
+  const workflow = `/v1/pipelines/workflows/${(other.body as { workflowId: string }).workflowId}`;
+  const tell = (name: string) => api.call('POST', `${workflow}/signal`, { json: { name, data: {} } });
+  expect((await tell('pause')).status).toBe(409);
+  expect((await tell('cancellation')).status).toBe(202);
+  expect((await api.call('GET', `${workflow}/status`)).body).toMatchObject({
+    status: 'RUNNING',
+    currentActivity: null,
+    progress: 0,
+    activities: [],
+    pendingSignals: [],
+  });
 
   const found = await api.call('GET', `${PATH}/${maintenanceId}`);
   expect(found.body).toMatchObject({

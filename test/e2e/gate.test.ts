@@ -95,16 +95,9 @@ test('silence, when the deadline passes, refuses, and an answer after it is too 
 test('a signal, when it goes to Temporal past the API, opens nothing', async () => {
   const { workflowId, table } = await needingApproval('4s');
   await service.atGate(workflowId);
-  const { Client, Connection } = await import('@temporalio/client');
-  const line =
-    service
-      .log(10_000)
-      .split('\n')
-      .find((text) => text.includes('"ready"')) ?? '{}';
-  const connection = await Connection.connect({ address: (JSON.parse(line) as { temporal: string }).temporal });
-  const client = new Client({ connection, namespace: 'matih-pipelines' });
-  await client.workflow.getHandle(workflowId).signal('approval', { approved: true, answerId: 'forged' });
-  await connection.close();
+  await service.withTemporal((client) =>
+    client.workflow.getHandle(workflowId).signal('approval', { approved: true, answerId: 'forged' }),
+  );
   const ended = await service.ended(workflowId);
   expect(ended).toMatchObject({ status: 'CANCELLED' });
   expect(ended.notes?.[0]).toMatch(/ignored/);

@@ -3,7 +3,6 @@
  * the Iceberg table are real. `npm run bench` does the same with 10,000.
  */
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { readTable, tableState } from '../../scripts/read-table.ts';
@@ -22,23 +21,14 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 /** How many events each run of the workflow has. */
-async function historyLengths(workflowId: string): Promise<number[]> {
-  const ready =
-    service
-      .log(Infinity)
-      .split('\n')
-      .findLast((line) => line.includes('"msg":"ready"')) ?? '{}';
-  const connection = await Connection.connect({ address: (JSON.parse(ready) as { temporal: string }).temporal });
-  try {
-    const client = new Client({ connection, namespace: 'matih-pipelines' });
+function historyLengths(workflowId: string): Promise<number[]> {
+  return service.withTemporal(async (client) => {
     const lengths: number[] = [];
     for await (const run of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
       lengths.push(run.historyLength);
     }
     return lengths;
-  } finally {
-    await connection.close();
-  }
+  });
 }
 
 test('240 hours, when the service is killed three times on the way, are each loaded once, and little is left of the way', async () => {

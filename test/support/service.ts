@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { withTemporal } from '../../scripts/bench/with-temporal.ts';
 import { ApiClient } from '../../src/cli/api-client.ts';
 import type { WorkflowStatus } from '../../src/schemas/api-run-answers.ts';
 
@@ -22,6 +24,7 @@ export class Service implements AsyncDisposable {
   #child: ChildProcess | undefined;
   #said: string[] = [];
   url = '';
+  #temporal = '';
 
   private constructor(folder: string, environment: Record<string, string>) {
     this.folder = folder;
@@ -66,8 +69,10 @@ export class Service implements AsyncDisposable {
     this.url = await new Promise<string>((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         this.#said.push(line);
-        const { msg, url } = JSON.parse(line) as { msg: string; url?: string };
-        if (msg === 'ready' && url !== undefined) resolve(url);
+        const { msg, url, temporal } = JSON.parse(line) as { msg: string; url?: string; temporal?: string };
+        if (msg !== 'ready' || url === undefined) return;
+        this.#temporal = temporal ?? '';
+        resolve(url);
       });
       child.once('exit', (code) => {
         reject(new Error(`the service ended with ${String(code)}: ${this.log()}`));
@@ -142,6 +147,11 @@ export class Service implements AsyncDisposable {
 
   atGate(workflowId: string): Promise<WorkflowStatus> {
     return this.until(workflowId, ({ pendingSignals }) => pendingSignals.includes('approval'));
+  }
+
+  /** The service's own Temporal, past its API. */
+  withTemporal<T>(use: (client: Client) => Promise<T>): Promise<T> {
+    return withTemporal(this.#temporal, use);
   }
 
   async metrics(): Promise<string> {

@@ -2,12 +2,22 @@
 import { pageQuery, signalBody } from '../../schemas/api-requests.ts';
 import { approvalPage, signalAnswer, workflowStatus } from '../../schemas/api-run-answers.ts';
 import { pageAnswer } from '../page-answer.ts';
+import type { Services } from '../app.ts';
 import { route } from '../route.ts';
 
 const tag = 'Workflows';
 
-/** Of a migration, by the id that it has from its start; all others are runs. */
-const isMigration = (workflowId: string): boolean => workflowId.startsWith('migration-');
+/** By the id that a workflow has from its start. A partition's run has its backfill's id, and more. */
+const KINDS = [
+  { ids: /^migration-/, kind: 'migrations' },
+  { ids: /^maintenance-/, kind: 'maintenance' },
+  { ids: /^backfill-[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, kind: 'backfills' },
+] as const;
+
+/** Who answers for the workflow. */
+function ownerOf(workflowId: string, services: Services): Services['runs' | (typeof KINDS)[number]['kind']] {
+  return services[KINDS.find(({ ids }) => ids.test(workflowId))?.kind ?? 'runs'];
+}
 
 export const workflowRoutes = [
   route({
@@ -15,13 +25,13 @@ export const workflowRoutes = [
     path: '/v1/pipelines/workflows/{workflowId}/status',
     operationId: 'getStatus',
     tag,
-    summary: 'How far a run or a migration is',
+    summary: 'How far a run, a backfill, a migration or a compaction is',
     role: 'viewer',
     answers: { 200: { description: 'The status.', schema: workflowStatus } },
     errors: [404],
-    handle: async ({ actor, path: { workflowId } }, { runs, migrations }) => ({
+    handle: async ({ actor, path: { workflowId } }, services) => ({
       status: 200,
-      body: await (isMigration(workflowId) ? migrations : runs).status(actor, workflowId),
+      body: await ownerOf(workflowId, services).status(actor, workflowId),
     }),
   }),
   route({
@@ -31,16 +41,13 @@ export const workflowRoutes = [
     tag,
     summary: 'Answer the gate, cancel, pause or resume',
     description:
-      'Answering the gate needs the role approver, everything else operator. Who answered is who asks. A migration can be answered and cancelled.',
+      'Answering the gate needs the role approver, everything else operator. Who answered is who asks. A migration can be answered and cancelled, a backfill all but answered, a compaction cancelled.',
     role: ({ name }) => (name === 'approval' ? 'approver' : 'operator'),
     body: { schema: signalBody },
     answers: { 202: { description: 'Recorded; the run will get it.', schema: signalAnswer } },
     errors: [404, 409],
-    handle: async ({ actor, path: { workflowId }, body, reservedId }, { runs, migrations, maintenance }) => {
-      const isMaintenance = body.name === 'cancellation' && (await maintenance.cancelWorkflow(actor, workflowId));
-      if (!isMaintenance) {
-        await (isMigration(workflowId) ? migrations : runs).signal(actor, workflowId, body, reservedId);
-      }
+    handle: async ({ actor, path: { workflowId }, body, reservedId }, services) => {
+      await ownerOf(workflowId, services).signal(actor, workflowId, body, reservedId);
       return { status: 202, body: { workflowId, signal: body.name, status: 'ACCEPTED' } };
     },
   }),
