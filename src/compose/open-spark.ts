@@ -27,12 +27,11 @@ export function openSparkCompute(
 }
 
 /** What a Spark that rewrites tables still needs; undefined when it has all. */
-export function sparkTablesMissing({ spark, iceberg, stagingUri }: Config): string | undefined {
+export function sparkTablesMissing({ spark, iceberg }: Config): string | undefined {
   const { restUrl, k8sNamespace } = spark;
   if (restUrl === undefined && k8sNamespace === undefined) {
     return 'spark is not configured: SPARK_REST_URL or SPARK_K8S_NAMESPACE names it';
   }
-  if (isS3Uri(stagingUri)) return 'spark tells what it did in STAGING_URI: expected file:/// on a disk that it shares';
   return iceberg.restUri === undefined && restUrl === undefined
     ? 'spark on Kubernetes reaches no catalog in a file: ICEBERG_REST_URI names one'
     : undefined;

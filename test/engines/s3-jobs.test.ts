@@ -1,5 +1,5 @@
 /** What jobs and the service leave each other on S3, on a real gateway: who is first, and what was left. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -10,8 +10,11 @@ import { parseS3Uri } from '../../src/engines/s3/s3-address.ts';
 import { S3JobFolder } from '../../src/engines/s3/s3-job-folder.ts';
 import type { S3Objects } from '../../src/engines/s3/s3-objects.ts';
 import { Scratch } from '../../src/engines/scratch.ts';
+import { KubernetesCluster } from '../../src/engines/spark/kubernetes-cluster.ts';
+import { KubernetesSubmitter } from '../../src/engines/spark/kubernetes-submitter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { KillingProxy } from '../support/killing-proxy.ts';
+import { KubernetesStandIn, NAMESPACE } from '../support/kubernetes-stand-in.ts';
 import { S3Gateway } from '../support/s3-gateway.ts';
 
 const { signal } = new AbortController();
@@ -123,4 +126,37 @@ describe('what a job left on S3', () => {
       ['part-1-0.parquet', 'part-2-0.parquet', 'part-3-0.parquet', 'part-4-0'].map((name) => `jobs/flink/${name}`),
     );
   });
+});
+
+test('a SparkApplication on a stand-in API server, when staging is on S3, has its file, its output and nothing to open it with', async () => {
+  const standIn = started.use(await KubernetesStandIn.start());
+  const submitter = new KubernetesSubmitter(new KubernetesCluster(NAMESPACE, standIn.config()));
+  const application = join(folder, 'app.py');
+  await writeFile(application, 'print(1)\n');
+  const running = submitter.run(
+    {
+      prefix: 'ps-0123456789abcdef0123-g',
+      application,
+      args: [],
+      conf: {},
+      folderOf: (name) => Promise.resolve(jobFolder(name)),
+      contextOf: (output) => Promise.resolve({ output }),
+      started: () => Promise.resolve(),
+    },
+    { signal, log: () => undefined, progress: () => undefined },
+  );
+  const name = 'ps-0123456789abcdef0123-g1';
+  await expect.poll(() => standIn.applications.has(name)).toBe(true);
+  const spec = standIn.applications.get(name)?.spec;
+  expect(spec?.mainApplicationFile).toBe(`s3a://lake/jobs/${name}/application/app.py`);
+  expect(await jobFolder(name).read('application/app.py')).toBe('print(1)\n');
+  const { output } = JSON.parse(spec?.sparkConf['spark.pipeline.context'] ?? '{}') as { output: string };
+  expect(output).toBe(`s3a://lake/jobs/${name}/output/`);
+  expect(JSON.stringify(spec)).not.toMatch(/fs\.s3a|access.?key|secret|127\.0\.0\.1/i);
+  await gateway.put(`jobs/${name}/output/part-0.parquet`, parquet);
+  standIn.operatorSays(name, 'COMPLETED');
+  const uri = `s3://lake/jobs/${name}/output/`;
+  expect(await running).toMatchObject({ jobName: name, output: uri });
+  const parts = { objects, scratch: new Scratch(join(folder, 'scratch')) };
+  expect(await datasetOnS3(fixture.engine, parts, uri, signal)).toMatchObject({ rows: 100_000 });
 });

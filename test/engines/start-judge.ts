@@ -7,6 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 import { preparePythonEnvironment } from '../support/python-environment.ts';
+import { QUICK_JAVA } from '../support/quick-java.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -23,7 +24,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const options = JSON.stringify({ jars: environment.jars, scratch });
   // Without bytecode files in the work tree. Spark writes its progress to the standard error, which is not shown
   // unless the judge does not start.
-  const judge = spawn(environment.python, ['-B', script, options], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const judge = spawn(environment.python, ['-B', script, options], {
+    env: { ...process.env, ...QUICK_JAVA },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let said = '';
   judge.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-4_000);

@@ -13,6 +13,7 @@ import {
   flinkS3Plugins,
   javaArguments,
 } from './flink-installation.ts';
+import { QUICK_JAVA } from './quick-java.ts';
 import type { S3Gateway } from './s3-gateway.ts';
 
 const READY_WITHIN_MS = 120_000;
@@ -117,6 +118,7 @@ export class FlinkCluster implements AsyncDisposable {
         FLINK_CONF_DIR: conf,
         FLINK_LIB_DIR: path.join(home, 'lib'),
         FLINK_OPT_DIR: path.join(home, 'opt'),
+        ...QUICK_JAVA,
         ...this.#environment,
       },
       stdio: ['ignore', log.fd, log.fd],

@@ -31,6 +31,8 @@ function coreSite(endpoint: string): string {
     'fs.s3a.endpoint.region': 'us-east-1',
     'fs.s3a.path.style.access': 'true',
     'fs.s3a.connection.ssl.enabled': 'false',
+    // What Iceberg tables call it.
+    'fs.s3.impl': 'org.apache.hadoop.fs.s3a.S3AFileSystem',
   };
   const properties = Object.entries(settings).map(
     ([name, value]) => `<property><name>${name}</name><value>${value}</value></property>`,

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { cachedBuild } from './cached-build.ts';
+import { QUICK_JAVA } from './quick-java.ts';
 import type { S3Gateway } from './s3-gateway.ts';
 
 const SOURCES = path.join(import.meta.dirname, '../engines/iceberg-rest');
@@ -54,7 +55,10 @@ export class IcebergRestServer {
         ...[`uri=jdbc:sqlite:${this.#place.catalogFile}`, 'jdbc.schema-version=V1'],
         ...(s3 === undefined ? [`warehouse=file://${warehouse}`] : [`warehouse=${warehouse}`, ...fileIoOf(s3)]),
       ],
-      { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...s3?.environment, AWS_REGION: 'us-east-1' } },
+      {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { ...process.env, ...QUICK_JAVA, ...s3?.environment, AWS_REGION: 'us-east-1' },
+      },
     );
     this.#child = child;
     let said = '';

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePorts } from '../../src/temporal/free-ports.ts';
 import { preparePythonEnvironment } from './python-environment.ts';
+import { QUICK_JAVA } from './quick-java.ts';
 
 const READY_WITHIN_MS = 120_000;
 
@@ -67,6 +68,7 @@ export class SparkStandalone implements AsyncDisposable {
       SPARK_DAEMON_MEMORY: '256m',
       PYSPARK_PYTHON: python,
       PYTHONDONTWRITEBYTECODE: '1',
+      ...QUICK_JAVA,
       ...environment,
     };
     try {

@@ -1,6 +1,7 @@
 /** Staging and tables on S3, which the cluster reaches by its own configuration. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { MaintenanceAnswer } from '../../../src/schemas/api-maintenance.ts';
 import type { KillPoint } from '../../support/killing-proxy.ts';
 import { Judge } from '../judge.ts';
 import { QUICK_RETRIES, sources, type Subject } from './subject.ts';
@@ -17,7 +18,7 @@ export function s3Suite(subject: () => Subject): void {
       await service.start({ ...environment, ...s3.environment, ...places });
     }, 120_000);
 
-    test('when the service is killed around submissions, checks, transforms and loads once', async () => {
+    test('when the service is killed around submissions, checks, transforms and loads once, and has the table compacted', async () => {
       const { service, proxy, spark, s3 } = subject();
       const before = (await spark.drivers()).length;
       const pipeline = await service.register({
@@ -53,6 +54,19 @@ export function s3Suite(subject: () => Subject): void {
       const states = (await spark.drivers()).slice(before).map(({ state }) => state);
       expect(new Set(states)).toEqual(new Set(['FINISHED']));
       await expect.poll(() => s3.keys('staging/'), { timeout: 20_000 }).toEqual([]);
+
+      const second = await service.execute(pipeline, { engine_override: 'duckdb' });
+      expect(await service.ended(second.workflowId)).toMatchObject({ status: 'COMPLETED' });
+      const only = { expireSnapshots: false, removeOrphanFiles: false };
+      const asked = { table: TABLE, engine: 'spark', minInputFiles: 2, ...only };
+      const { body } = await service.call('POST', '/v1/maintenance/compactions', asked);
+      const id = String(body['workflowId']);
+      expect(await service.ended(id, 300_000), service.log()).toMatchObject({ status: 'COMPLETED' });
+      const maintenance = await service.call('GET', `/v1/maintenance/compactions/${String(body['maintenanceId'])}`);
+      const { rewritten, after } = maintenance.body as unknown as MaintenanceAnswer;
+      expect(rewritten).toMatchObject({ rewrittenFiles: 4, addedFiles: 2 });
+      expect(after).toMatchObject({ dataFiles: 2, records: 8 });
+      expect((await judge.history(TABLE)).at(-1)).toMatchObject({ operation: 'replace' });
     }, 900_000);
   });
 }

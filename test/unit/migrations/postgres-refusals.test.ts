@@ -57,6 +57,7 @@ const REFUSED: [string, Changes[number], RegExp][] = [
   ],
   ['a column that is there', { op: 'add_column', column: 'note', type: 'int' }, /already exists/],
   ['an unknown type', { op: 'add_column', column: 'x', type: 'nope' }, /there is no type nope/],
+  ['a name that is too long', { op: 'add_column', column: 'ä'.repeat(32), type: 'int' }, /64 bytes, and names have 63/],
   ['a serial', { op: 'add_column', column: 'x', type: 'serial' }, /add a column with a default/],
   [
     'a type that is more than one',
@@ -159,6 +160,7 @@ test.for([
   ['late', 'UnsupportedError', /is a view; only plain tables/],
   ['parts', 'UnsupportedError', /is a partitioned table/],
   ['part_1', 'UnsupportedError', /is a partition/],
+  ['pg_catalog.pg_class', 'UnsupportedError', /is PostgreSQL's own/],
   ['nowhere', 'ValidationError', /there is no table nowhere/],
   ['a.b.c', 'ValidationError', /expected table or schema.table/],
 ] as const)('a migration of %s is refused in words', async ([name, type, message]) => {

@@ -14,6 +14,9 @@ import { differingParts, refuseMarked, shapeOf, type ShapeColumn, type TableShap
 import { checkTypeName } from './type-name.ts';
 import type { UndoOf, UndoStep } from './undo-step.ts';
 
+/** PostgreSQL's NAMEDATALEN, less one. */
+const MAX_NAME_BYTES = 63;
+
 export interface ChangeContext {
   client: pg.Client;
   table: MigratedTable;
@@ -40,6 +43,19 @@ function named(at: number, change: PostgresChange, error: EngineError): EngineEr
   return new EngineError('SchemaConflictError', `${changeName(at, change)}: ${error.message}`, { cause: error });
 }
 
+/** What the change calls something that is there from then on. */
+function newName(change: PostgresChange): string {
+  if (change.op === 'rename_column') return change.to;
+  if (change.op === 'add_column') return change.column;
+  return change.op === 'add_index' || change.op === 'add_constraint' ? change.name : '';
+}
+
+/** PostgreSQL cuts what is longer, and nobody would find it by the name that was given. */
+function refuseLongName(name: string): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes > MAX_NAME_BYTES) throw conflict(`${name} has ${bytes} bytes, and names have ${MAX_NAME_BYTES} at most`);
+}
+
 async function changed(
   context: ChangeContext,
   change: PostgresChange,
@@ -47,6 +63,7 @@ async function changed(
   shape: TableShape,
 ): Promise<UndoOf[]> {
   const { client, table, hidden } = context;
+  refuseLongName(newName(change));
   const alter = (what: string) => client.query(`ALTER TABLE ${table.sql} ${what}`);
   switch (change.op) {
     case 'add_column': {

@@ -79,6 +79,8 @@ function plainTable(row: CatalogRow): MigratedTable {
     const message = `table: ${row.schema}.${row.name} is ${what}; only plain tables are migrated`;
     throw new EngineError('UnsupportedError', message);
   };
+  if (row.schema === 'information_schema' || row.schema.startsWith('pg_')) refuse("PostgreSQL's own");
+  if (row.name === 'pipeline_migrations') refuse('where it is kept how migrations are undone');
   if (row.kind !== 'r') refuse(KINDS[row.kind] ?? 'no table');
   if (row.inherits) refuse('a partition, or part of an inheritance tree');
   if (row.typed) refuse('a table of a composite type');

@@ -6,7 +6,6 @@ rewritten whatever their size, and delete files that delete nothing any more are
 """
 
 import json
-import os
 import sys
 from urllib.parse import unquote, urlparse
 
@@ -19,16 +18,29 @@ NOT_THERE = ("NoSuchTableException", "NoSuchNamespaceException", "NoSuchDatabase
 
 def main(request):
     spark = SparkSession.builder.getOrCreate()
-    output = unquote(urlparse(json.loads(spark.conf.get("spark.pipeline.context"))["output"]).path)
     try:
-        answer = rewritten(spark, request)
-    except Fault as fault:
-        answer = {"fault": {"type": fault.type, "message": str(fault)}}
+        try:
+            answer = rewritten(spark, request)
+        except Fault as fault:
+            answer = {"fault": {"type": fault.type, "message": str(fault)}}
+        tell(spark, json.dumps(answer))
     finally:
         spark.stop()
-    os.makedirs(output, exist_ok=True)
-    with open(os.path.join(output, "outcome.json"), "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+
+
+def tell(spark, outcome):
+    """In staging, on whatever file system that is."""
+    output = json.loads(spark.conf.get("spark.pipeline.context"))["output"]
+    if output.startswith("file:"):
+        # Hadoop takes a URI as it is written.
+        output = "file://" + unquote(urlparse(output).path)
+    place = spark._jvm.org.apache.hadoop.fs.Path(f"{output}outcome.json")
+    files = place.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+    stream = files.create(place, True)
+    try:
+        stream.write(bytearray(outcome, "utf-8"))
+    finally:
+        stream.close()
 
 
 class Fault(Exception):
