@@ -6,7 +6,7 @@ import { partitionsOf, type TimeRange } from '../schemas/partition-range.ts';
 import { skipReason } from '../schemas/skip-reason.ts';
 import { outcomeKey, type NewPartition } from '../store/backfill-partitions.ts';
 import type { BackfillRow } from '../store/backfills.ts';
-import type { StoredError } from '../store/schema.ts';
+import type { StoredError } from '../store/columns.ts';
 import type { Store } from '../store/store.ts';
 import type {
   BackfillResult,

@@ -3,7 +3,8 @@ import { and, asc, between, count, eq, inArray, notInArray, sql, sum } from 'dri
 import type { PartitionRef, PartitionState } from '../workflows/backfill-messages.ts';
 import type { Database } from './database.ts';
 import { offsetOf, type Page, type PageOf } from './page.ts';
-import { backfillPartitions, backfills, partitionOutcomes, type StoredError } from './schema.ts';
+import { backfillPartitions, backfills, partitionOutcomes } from './backfill-schema.ts';
+import type { StoredError } from './columns.ts';
 import { storableText } from './storable-text.ts';
 
 export type PartitionRow = typeof backfillPartitions.$inferSelect;

@@ -5,7 +5,8 @@ import type { BackfillControl, BackfillStatus } from '../workflows/backfill-mess
 import { backfillPartitionRepository } from './backfill-partitions.ts';
 import type { Database } from './database.ts';
 import { runClosing } from './run-closing.ts';
-import { backfillPartitions, backfills, runs } from './schema.ts';
+import { backfillPartitions, backfills } from './backfill-schema.ts';
+import { runs } from './schema.ts';
 
 export type BackfillRow = typeof backfills.$inferSelect;
 export type NewBackfill = Omit<

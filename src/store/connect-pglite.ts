@@ -11,7 +11,6 @@ import { migrate } from 'drizzle-orm/pglite/migrator';
 import { ServiceError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { MIGRATIONS } from './migrations.ts';
-import * as schema from './schema.ts';
 import { reasonOf } from './store-failure.ts';
 
 const IN_MEMORY = 'memory://';
@@ -23,7 +22,7 @@ export async function connectPglite(folder: string): Promise<Connection> {
   try {
     if (folder !== IN_MEMORY) await makeCluster(folder);
     const client = await PGlite.create(folder, OPTIONS);
-    const database = drizzle(client, { schema });
+    const database = drizzle(client);
     await migrate(database, MIGRATIONS);
     return { database, close: () => client.close() };
   } catch (error) {

@@ -5,7 +5,6 @@ import pg from 'pg';
 import { ServiceError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { MIGRATIONS } from './migrations.ts';
-import * as schema from './schema.ts';
 import { databaseAway, reasonOf, sqlState } from './store-failure.ts';
 
 const POOL_SIZE = 10;
@@ -34,7 +33,7 @@ export async function connectPostgres(url: string): Promise<Connection> {
   // A connection that was lost is told by the query that needed it; an idle one is replaced by the pool.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const database = drizzle(pool, { schema });
+  const database = drizzle(pool);
   database.transaction = async (work, config) => {
     const client = await pool.connect().catch((error: unknown) => {
       throw databaseAway(error);
@@ -43,7 +42,7 @@ export async function connectPostgres(url: string): Promise<Connection> {
     const tooLong = setTimeout(() => void client.end(), TRANSACTION_WITHIN_MS);
     let broken = true;
     try {
-      const result = await drizzle(client, { schema }).transaction(work, config);
+      const result = await drizzle(client).transaction(work, config);
       broken = false;
       return result;
     } catch (error) {

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { and, asc, eq, exists, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { ServiceError } from '../errors.ts';
 import type { Database } from './database.ts';
-import { gateAnswers, gates, qualityReports, runs, tableMigrations } from './schema.ts';
+import { tableMigrations } from './migration-schema.ts';
+import { gateAnswers, gates, qualityReports, runs } from './schema.ts';
 import { storableText } from './storable-text.ts';
 
 export type GateAnswerRow = typeof gateAnswers.$inferSelect;

@@ -4,7 +4,8 @@ import type { JsonObject } from '../schemas/json.ts';
 import type { Database } from './database.ts';
 import { settleGate } from './gate-answers.ts';
 import { offsetOf, type Page, type PageOf } from './page.ts';
-import { gateAnswers, gates, qualityReports, runs, tableMigrations } from './schema.ts';
+import { tableMigrations } from './migration-schema.ts';
+import { gateAnswers, gates, qualityReports, runs } from './schema.ts';
 
 export type GateRow = typeof gates.$inferSelect;
 

@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { MaintenanceOutcome, MaintenanceStep, MaintenanceStepRecord } from '../workflows/maintenance-messages.ts';
 import type { Database } from './database.ts';
 import { offsetOf, type Page, type PageOf } from './page.ts';
-import { maintenanceRuns } from './schema.ts';
+import { maintenanceRuns } from './maintenance-schema.ts';
 
 export type MaintenanceRow = typeof maintenanceRuns.$inferSelect;
 export type NewMaintenance = Omit<

@@ -6,7 +6,8 @@ import type { PipelineRunResult, RunStatus, Watermark } from '../workflows/messa
 import type { Database } from './database.ts';
 import { settleGate } from './gate-answers.ts';
 import { runsToWake } from './run-slots.ts';
-import { gateAnswers, gates, qualityReports, runs, runSteps, type StoredError, stepLogs } from './schema.ts';
+import type { StoredError } from './columns.ts';
+import { gateAnswers, gates, qualityReports, runs, runSteps, stepLogs } from './schema.ts';
 import { storableText } from './storable-text.ts';
 import { advanceWatermark } from './watermarks.ts';
 

@@ -1,6 +1,6 @@
 /**
  * The registry, the runs and the audit log, as tables of PostgreSQL (PGlite when embedded). One schema, one set of
- * migrations (`drizzle-kit generate` writes them from this file; an applied one never changes).
+ * migrations (`drizzle-kit generate` writes them from this file and the `*-schema.ts` beside it; an applied one never changes).
  *
  * Documents are `json`, not `jsonb`: nobody queries inside them, and jsonb would sort their keys, so that a pipeline's
  * sources or a repeated answer came back in another order than they were given.
@@ -17,13 +17,9 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { JsonObject } from '../schemas/json.ts';
-import type { BackfillControl, BackfillStatus, PartitionState } from '../workflows/backfill-messages.ts';
-import type { MaintenancePlan, MaintenanceStatus, MaintenanceStepRecord } from '../workflows/maintenance-messages.ts';
-import type { MigrationResult, MigrationStatus, MigrationTask } from '../workflows/migration-messages.ts';
 import type {
   GateAnswerKind,
   PipelineRunInput,
@@ -32,18 +28,10 @@ import type {
   StepResult,
   StepStatus,
 } from '../workflows/messages.ts';
-
-/** What went wrong with a run or a step, as the API shows it; never a secret, never a row of data. */
-export interface StoredError {
-  /** An `EngineErrorType`, or what else the thrower calls it. */
-  type: string;
-  message: string;
-}
+import { instant, type StoredError } from './columns.ts';
 
 /** Whether a run may work: `waiting` for a slot of its pipeline's `concurrency.max_runs`, or `held`. */
 export type SlotState = 'waiting' | 'held';
-
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 });
 
 export const pipelines = pgTable(
   'pipelines',
@@ -286,198 +274,4 @@ export const watermarks = pgTable(
     updatedAt: instant('updated_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.pipelineId, t.source] })],
-);
-
-/** Backfills (spec section 2, DataBackfillWorkflow). What is asked of one stands here; its workflow is told to look. */
-export const backfills = pgTable(
-  'backfills',
-  {
-    backfillId: text('backfill_id').primaryKey(),
-    tenant: text('tenant').notNull(),
-    pipelineId: text('pipeline_id').notNull(),
-    pipelineName: text('pipeline_name').notNull(),
-    revision: integer('revision').notNull(),
-    workflowId: text('workflow_id').notNull(),
-    /** Null until Temporal said that it has the workflow; the reconciler starts those that a crash left so. */
-    runId: text('run_id'),
-    rangeStart: instant('range_start').notNull(),
-    rangeEnd: instant('range_end').notNull(),
-    size: text('size').$type<'hour' | 'day' | 'week' | 'month'>().notNull(),
-    timezone: text('timezone').notNull(),
-    concurrency: integer('concurrency').notNull(),
-    order: text('partition_order').$type<'ascending' | 'descending'>().notNull(),
-    reprocess: text('reprocess').$type<'none' | 'failed' | 'completed'>().notNull(),
-    onFailure: text('on_failure').$type<'continue' | 'stop'>().notNull(),
-    /** As they were given, for each partition; what is not among them has its default. */
-    parameters: json('parameters').$type<Record<string, string | number | boolean>>().notNull().default({}),
-    /** Of the range, those to be skipped among them. */
-    partitions: integer('partitions').notNull(),
-    /** How many of them have a row in `backfill_partitions`: all, once the workflow has begun its work. */
-    planned: integer('planned').notNull().default(0),
-    /** 1, and one more with each retry. */
-    round: integer('round').notNull().default(1),
-    control: text('control').$type<BackfillControl>().notNull(),
-    status: text('status').$type<BackfillStatus>().notNull(),
-    reason: text('reason'),
-    requestId: text('request_id').notNull(),
-    submittedBy: text('submitted_by').notNull(),
-    submittedAt: instant('submitted_at').notNull(),
-    /** Of the round at work. */
-    startedAt: instant('started_at'),
-    finishedAt: instant('finished_at'),
-  },
-  (t) => [
-    uniqueIndex('backfills_workflow').on(t.workflowId),
-    index('backfills_of_pipeline').on(t.pipelineId, t.submittedAt),
-    index('backfills_open')
-      .on(t.backfillId)
-      .where(sql`status = 'RUNNING'`),
-    index('backfills_finished').on(t.finishedAt),
-  ],
-);
-
-export const backfillPartitions = pgTable(
-  'backfill_partitions',
-  {
-    backfillId: text('backfill_id').notNull(),
-    /** From 0, in the order in which they are begun. */
-    position: integer('position').notNull(),
-    intervalStart: instant('interval_start').notNull(),
-    intervalEnd: instant('interval_end').notNull(),
-    state: text('state').$type<PartitionState>().notNull(),
-    /** Why it was skipped. */
-    reason: text('reason'),
-    /** In which it is processed, or was the last time: its loads are named after it. */
-    round: integer('round').notNull().default(1),
-    /** Of all rounds. */
-    attempts: integer('attempts').notNull().default(0),
-    /** Its run, the last one, when each partition is a run of its own. */
-    executionId: text('execution_id'),
-    rows: bigint('rows', { mode: 'number' }),
-    bytes: bigint('bytes', { mode: 'number' }),
-    error: json('error').$type<StoredError>(),
-    startedAt: instant('started_at'),
-    finishedAt: instant('finished_at'),
-  },
-  (t) => [
-    primaryKey({ columns: [t.backfillId, t.position] }),
-    index('backfill_partitions_state').on(t.backfillId, t.state, t.position),
-  ],
-);
-
-/** How each interval of a pipeline ended the last time that a backfill processed it: what `reprocess` goes by. */
-export const partitionOutcomes = pgTable(
-  'partition_outcomes',
-  {
-    pipelineId: text('pipeline_id').notNull(),
-    intervalStart: instant('interval_start').notNull(),
-    intervalEnd: instant('interval_end').notNull(),
-    outcome: text('outcome').$type<'COMPLETED' | 'FAILED'>().notNull(),
-    backfillId: text('backfill_id').notNull(),
-    finishedAt: instant('finished_at').notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.pipelineId, t.intervalStart, t.intervalEnd] })],
-);
-
-/**
- * Schema migrations of tables (spec section 2, SchemaMigrationWorkflow). Not `schema_migrations`: that is where this
- * database's own are counted.
- */
-export const tableMigrations = pgTable(
-  'table_migrations',
-  {
-    migrationId: text('migration_id').primaryKey(),
-    tenant: text('tenant').notNull(),
-    name: text('name').notNull(),
-    document: json('document').$type<JsonObject>().notNull(),
-    workflowId: text('workflow_id').notNull(),
-    /** Null until Temporal said that it has the workflow of what is to be done now. */
-    runId: text('run_id'),
-    /** What its workflow is to do, or did. */
-    task: text('task').$type<MigrationTask>().notNull(),
-    /** 1, and one more each time that all of it is tried again. */
-    round: integer('round').notNull().default(1),
-    /** What it changes, as `iceberg:<table>` or by a hash of the connection: no two open ones share any. */
-    tables: text('tables').array().notNull(),
-    status: text('status').$type<MigrationStatus>().notNull(),
-    /** When all targets were found as they should be: from then on nothing is put back. */
-    decidedAt: instant('decided_at'),
-    reason: text('reason'),
-    /** Why it was not done; the reason also tells what could not be put back. */
-    cause: text('cause'),
-    result: json('result').$type<MigrationResult>(),
-    /** Of the request that opened it again the last time, so that this request made again finds its own doing. */
-    reopenedBy: text('reopened_by'),
-    requestId: text('request_id').notNull(),
-    submittedBy: text('submitted_by').notNull(),
-    submittedAt: instant('submitted_at').notNull(),
-    /** Of what its workflow is at, or did last. */
-    startedAt: instant('started_at'),
-    finishedAt: instant('finished_at'),
-  },
-  (t) => [
-    uniqueIndex('table_migrations_workflow').on(t.workflowId),
-    index('table_migrations_listing').on(t.tenant, t.submittedAt),
-    index('table_migrations_open')
-      .on(t.migrationId)
-      .where(sql`status = 'RUNNING'`),
-    index('table_migrations_finished').on(t.finishedAt),
-  ],
-);
-
-/** Steps of the round at work. */
-export const tableMigrationSteps = pgTable(
-  'table_migration_steps',
-  {
-    migrationId: text('migration_id').notNull(),
-    step: text('step').notNull(),
-    /** Activity type name; `wait_for_approval` for the gate. */
-    activity: text('activity').notNull(),
-    /** Of the target in the document; null for what is of all of them. */
-    position: integer('position'),
-    /** The order in which steps are shown. */
-    place: integer('place').notNull(),
-    status: text('status').$type<StepStatus>().notNull(),
-    attempts: integer('attempts').notNull().default(0),
-    /** Of the attempt that owns the row: only it may finish the step. */
-    attemptToken: text('attempt_token'),
-    startedAt: instant('started_at'),
-    finishedAt: instant('finished_at'),
-    error: json('error').$type<StoredError>(),
-    /** What it found: the validated table, the backup, rows, notes. */
-    result: json('result').$type<JsonObject>(),
-  },
-  (t) => [primaryKey({ columns: [t.migrationId, t.step] })],
-);
-
-/** Upkeep of Iceberg tables (spec section 2, `maintenance`). What is to be done stands here; one at a time of a table. */
-export const maintenanceRuns = pgTable(
-  'maintenance_runs',
-  {
-    maintenanceId: text('maintenance_id').primaryKey(),
-    tenant: text('tenant').notNull(),
-    tableName: text('table_name').notNull(),
-    engine: text('engine').$type<'duckdb' | 'spark'>().notNull(),
-    plan: json('plan').$type<MaintenancePlan>().notNull(),
-    workflowId: text('workflow_id').notNull(),
-    /** Null until Temporal said that it has the workflow; the reconciler starts those that a crash left so. */
-    runId: text('run_id'),
-    cancelRequested: boolean('cancel_requested').notNull().default(false),
-    status: text('status').$type<MaintenanceStatus>().notNull(),
-    reason: text('reason'),
-    steps: json('steps').$type<MaintenanceStepRecord[]>().notNull(),
-    requestId: text('request_id').notNull(),
-    submittedBy: text('submitted_by').notNull(),
-    submittedAt: instant('submitted_at').notNull(),
-    startedAt: instant('started_at'),
-    finishedAt: instant('finished_at'),
-  },
-  (t) => [
-    uniqueIndex('maintenance_runs_workflow').on(t.workflowId),
-    uniqueIndex('maintenance_runs_open')
-      .on(t.tableName)
-      .where(sql`status = 'RUNNING'`),
-    index('maintenance_runs_of_tenant').on(t.tenant, t.submittedAt),
-    index('maintenance_runs_finished').on(t.finishedAt),
-  ],
 );

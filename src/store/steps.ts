@@ -5,7 +5,8 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import type { StepProgress, StepResult, StepStatus } from '../workflows/messages.ts';
 import type { Database } from './database.ts';
-import { runSteps, type StoredError } from './schema.ts';
+import type { StoredError } from './columns.ts';
+import { runSteps } from './schema.ts';
 import { storableText } from './storable-text.ts';
 
 export type StepRow = typeof runSteps.$inferSelect;

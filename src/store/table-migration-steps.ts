@@ -5,7 +5,8 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import type { JsonObject } from '../schemas/json.ts';
 import type { Database } from './database.ts';
-import { type StoredError, tableMigrations, tableMigrationSteps } from './schema.ts';
+import type { StoredError } from './columns.ts';
+import { tableMigrations, tableMigrationSteps } from './migration-schema.ts';
 import { storableText } from './storable-text.ts';
 
 export type MigrationStepRow = typeof tableMigrationSteps.$inferSelect;

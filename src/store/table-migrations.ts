@@ -5,7 +5,8 @@ import type { MigrationResult, MigrationTask } from '../workflows/migration-mess
 import type { Database } from './database.ts';
 import { settleGate } from './gate-answers.ts';
 import { offsetOf, type Page, type PageOf } from './page.ts';
-import { gateAnswers, gates, tableMigrations, tableMigrationSteps } from './schema.ts';
+import { tableMigrations, tableMigrationSteps } from './migration-schema.ts';
+import { gateAnswers, gates } from './schema.ts';
 import { storableText } from './storable-text.ts';
 import { type NewMigrationStep, settleSteps } from './table-migration-steps.ts';
 
