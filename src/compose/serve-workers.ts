@@ -72,7 +72,7 @@ export async function serveWorkers(
       ...createPartitionActivities(engines),
       ...createMigrationActivities({
         ...engines,
-        migrators: { iceberg: createIcebergMigrator({ catalog }), postgres: createPostgresMigrator() },
+        migrators: { iceberg: createIcebergMigrator({ catalog, duckdb }), postgres: createPostgresMigrator() },
       }),
       ...createMaintenanceActivities({ ...engines, rewriter: openSparkTableRewriter(config, dataDir, spark) }),
       ...createNotificationActivities({ notifier: createLogNotifier(logger), store, loadRun, publicUrl }),

@@ -314,7 +314,7 @@ describe("schema migrations through Apache Iceberg's REST catalog, as pyiceberg 
     await expectRestored(rest.lakehouse, 'migrated.restored');
   });
 
-  test('when types were widened, they are restored unless somebody wrote wider values', async () => {
+  test('when types were widened, they are restored with what both wrote in the wider ones, unless it does not fit', async () => {
     await expectTypesRestored(rest.lakehouse, 'migrated.types');
   });
 

@@ -454,7 +454,7 @@ describe('schema migrations in the embedded catalog, as pyiceberg and Spark 4.1 
     await expectRestored(lakehouse, 'others.restored');
   });
 
-  test('when types were widened, they are restored unless somebody wrote wider values', async () => {
+  test('when types were widened, they are restored with what both wrote in the wider ones, unless it does not fit', async () => {
     await expectTypesRestored(lakehouse, 'others.types');
   });
 });

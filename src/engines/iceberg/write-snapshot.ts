@@ -18,7 +18,7 @@ import { currentSnapshot, fileFolder, type Snapshot } from './table-metadata.ts'
 
 export interface SnapshotRequest {
   /** For the table that the snapshot is made on. */
-  plan: Pick<LoadPlan, 'table' | 'schema' | 'spec'>;
+  plan: Pick<LoadPlan, 'table' | 'schema'>;
   change: FileChange;
   /** Further entries of the summary. */
   summary: Readonly<Record<string, string>>;
@@ -40,14 +40,14 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
   const place = new ManifestPlace(request, { id, sequenceNumber });
 
   const parts = [
-    ...(change.added.length > 0
-      ? [
-          place.draft(
-            plan.spec['spec-id'],
-            change.added.map((file) => addedEntry(file, id)),
-          ),
-        ]
-      : []),
+    ...Array.from(
+      Map.groupBy(change.added, ({ specId }) => specId),
+      ([specId, files]) =>
+        place.draft(
+          specId,
+          files.map((file) => addedEntry(file, id)),
+        ),
+    ),
     ...change.rewritten.map(({ file, entries }) => place.draft(file.specId, withoutFiles(entries, change.removed, id))),
     ...change.kept.map((file): Part => ({ ...file, sizeBytes: Number(file.length), file })),
   ];

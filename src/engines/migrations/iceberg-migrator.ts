@@ -1,9 +1,11 @@
 /**
  * Migrations of Iceberg tables (spec section 2, SchemaMigrationWorkflow). All changes of a table are one commit of
- * metadata; no row is written or moved, and rows that others commit meanwhile are no conflict. See `docs/engines/schema-migrations.md`.
+ * metadata; no row is written or moved, and rows that others commit meanwhile are no conflict. Only a restore writes files
+ * of theirs anew, where they hold a type that was widened. See `docs/engines/schema-migrations.md`.
  */
 import { EngineError } from '../../errors.ts';
 import type { IcebergTarget } from '../../schemas/migration.ts';
+import type { DuckDbEngine } from '../duckdb/duckdb-engine.ts';
 import { type IcebergCatalog, type LoadedTable, parseTableIdentifier } from '../iceberg/catalog.ts';
 import type { TableUpdate } from '../iceberg/table-changes.ts';
 import { currentSchema, currentSnapshot, type TableMetadata } from '../iceberg/table-metadata.ts';
@@ -19,6 +21,7 @@ import {
   requireUnchanged,
   tagsOf,
 } from './iceberg/migration-marker.ts';
+import { NarrowFiles } from './iceberg/narrow-files.ts';
 import { restoreStep } from './iceberg/restore-step.ts';
 import { schemaById, tableColumns } from './iceberg/table-columns.ts';
 import { planChanges } from './iceberg/table-plan.ts';
@@ -26,16 +29,24 @@ import type { RestoredTable, TableBackup, TableMigration, TableMigrator, Validat
 
 type Migration = TableMigration<IcebergTarget>;
 
+interface MigratorParts {
+  catalog: IcebergCatalog;
+  /** Writes files anew, in a restore. */
+  duckdb: DuckDbEngine;
+}
+
 /** Schema migrations of Iceberg tables, whichever catalog they are in. */
-export function createIcebergMigrator({ catalog }: { catalog: IcebergCatalog }): TableMigrator<IcebergTarget> {
-  return new IcebergMigrator(catalog);
+export function createIcebergMigrator(parts: MigratorParts): TableMigrator<IcebergTarget> {
+  return new IcebergMigrator(parts);
 }
 
 class IcebergMigrator implements TableMigrator<IcebergTarget> {
   readonly #catalog: IcebergCatalog;
+  readonly #duckdb: DuckDbEngine;
 
-  constructor(catalog: IcebergCatalog) {
+  constructor({ catalog, duckdb }: MigratorParts) {
     this.#catalog = catalog;
+    this.#duckdb = duckdb;
   }
 
   async validate({ target }: Migration): Promise<ValidatedTable> {
@@ -129,11 +140,19 @@ class IcebergMigrator implements TableMigrator<IcebergTarget> {
     return { rows: countRows(metadata) };
   }
 
-  restore(migration: Migration, backup: TableBackup): Promise<RestoredTable> {
-    return this.#commit(migration, (table) => {
+  async restore(migration: Migration, backup: TableBackup): Promise<RestoredTable> {
+    const narrowFiles = new NarrowFiles(this.#duckdb, migration);
+    const decide = (table: LoadedTable) => {
       refuseOther(table.metadata, backup);
-      return restoreStep(table, migration.name);
-    });
+      return restoreStep(table, migration.name, narrowFiles);
+    };
+    try {
+      return await this.#commit(migration, decide, (files) => {
+        narrowFiles.keep(files);
+      });
+    } finally {
+      await narrowFiles.dropRest();
+    }
   }
 
   async release(migration: Migration, backup: TableBackup): Promise<void> {
@@ -157,9 +176,10 @@ class IcebergMigrator implements TableMigrator<IcebergTarget> {
   #commit<T>(
     { target, signal }: Migration,
     decide: (table: LoadedTable) => NextStep<T> | Promise<NextStep<T>>,
+    keep: (files: readonly string[]) => void = () => undefined,
   ): Promise<T> {
     const identifier = parseTableIdentifier(target.table);
-    return commitUntilKnown({ catalog: this.#catalog, identifier, signal }, decide);
+    return commitUntilKnown({ catalog: this.#catalog, identifier, signal, keep }, decide);
   }
 }
 

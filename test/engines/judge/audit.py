@@ -205,8 +205,7 @@ class _Auditor:
         self.equal("number of partition summaries", len(spec.fields), len(manifest.partitions or []))
         for at, summary in enumerate(manifest.partitions or []):
             values = [entry.data_file.partition[at] for entry in entries]
-            # Of a column that may be in older schemas only, where pyiceberg itself does not look.
-            kind = spec.fields[at].transform.result_type(self.fields[spec.fields[at].source_id].field_type)
+            kind = spec.fields[at].transform.result_type(self.field_of(snapshot, spec.fields[at].source_id).field_type)
             self.summary(f"partition summary {spec.fields[at].name}", kind, values, summary)
         for entry in entries:
             file = entry.data_file
@@ -219,6 +218,12 @@ class _Auditor:
                 self.data_file(file, spec)
         self.where = f"snapshot {snapshot.sequence_number}"
         return entries
+
+    def field_of(self, snapshot: Snapshot, field_id: int):
+        """As the snapshot's own schema has it, in whose types its manifests are written; else as any schema, since pyiceberg
+        itself does not look in those before."""
+        own = next((schema for schema in self.table.metadata.schemas if schema.schema_id == snapshot.schema_id), None)
+        return own.find_field(field_id) if own is not None and field_id in _field_ids(own) else self.fields[field_id]
 
     def summary(self, what: str, kind: PrimitiveType, values: list, summary) -> None:
         usable = [value for value in values if value is not None and value == value]

@@ -16,7 +16,23 @@ const BACKOFF = { firstMs: 20, mostMs: 2_000 };
 const DOUBT_BACKOFF = { firstMs: 1_000, mostMs: 8_000 };
 
 /** What is to be done with the table as it was read: nothing any more, with an answer, or a commit and its answer. */
-export type NextStep<T> = { done: T } | { requirements: TableRequirement[]; updates: TableUpdate[]; answer: T };
+export type NextStep<T> =
+  | { done: T }
+  | {
+      requirements: TableRequirement[];
+      updates: TableUpdate[];
+      answer: T;
+      /** URIs of the files that were written for it. */
+      files?: readonly string[];
+    };
+
+interface TableToCommit {
+  catalog: IcebergCatalog;
+  identifier: TableIdentifier;
+  signal: AbortSignal;
+  /** Told the files of a commit that happened, or may have; those of others can be deleted. */
+  keep: (files: readonly string[]) => void;
+}
 
 /**
  * Reads the table, asks what is to be done, and commits that; when others came first, or nobody knows whether the commit
@@ -26,7 +42,7 @@ export type NextStep<T> = { done: T } | { requirements: TableRequirement[]; upda
  *   did not come to an end
  */
 export async function commitUntilKnown<T>(
-  { catalog, identifier, signal }: { catalog: IcebergCatalog; identifier: TableIdentifier; signal: AbortSignal },
+  { catalog, identifier, signal, keep }: TableToCommit,
   decide: (table: LoadedTable) => NextStep<T> | Promise<NextStep<T>>,
 ): Promise<T> {
   let doubts = 0;
@@ -38,10 +54,12 @@ export async function commitUntilKnown<T>(
     signal.throwIfAborted();
     try {
       await catalog.commitTable(identifier, next.requirements, next.updates);
+      keep(next.files ?? []);
       return next.answer;
     } catch (error) {
       if (error instanceof CommitRefused) throw error.cause;
       if (!(error instanceof CommitConflict)) {
+        keep(next.files ?? []);
         doubts += 1;
         if (doubts === MAX_DOUBTS) {
           const message = `nobody knows whether the table was changed, the next attempt looks: ${messageOf(error)}`;

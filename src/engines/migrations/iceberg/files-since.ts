@@ -3,37 +3,40 @@ import { EngineError } from '../../../errors.ts';
 import type { DataFile } from '../../iceberg/data-file.ts';
 import type { LoadedTable } from '../../iceberg/catalog.ts';
 import { dataFilesOf } from '../../iceberg/read-snapshot.ts';
-import { fieldById, isPrimitive, parsePrimitive, type NestedField, type Schema } from '../../iceberg/schema.ts';
+import { fieldById, parsePrimitive, type NestedField, type Schema } from '../../iceberg/schema.ts';
 import { currentSnapshot, type Snapshot, type TableMetadata } from '../../iceberg/table-metadata.ts';
+import { type RetypedColumn, retypedColumns } from './retyped-column.ts';
 
 /** Whether that depends on the files at all: adding and renaming columns and comments does not. */
 export function dependsOnFiles(before: Schema, after: Schema): boolean {
-  return before.fields.some(
-    (field) => isGone(field, after) || becomesRequired(field, after) || becomesNarrow(field, after) !== undefined,
+  return (
+    before.fields.some((field) => isGone(field, after) || becomesRequired(field, after)) ||
+    retypedColumns(before, after).length > 0
   );
 }
 
 /**
  * @param since id of the snapshot that was current when the changes were applied
+ * @returns paths of the files written since that may store a retyped column in its wider type, which readers of the
+ *   narrower one do not take
  * @throws EngineError `SchemaConflictError` with what is in the way
  */
-export async function refuseUnreadable(
+export async function wideFilesSince(
   { metadata, io }: LoadedTable,
   since: string | null,
   before: Schema,
   after: Schema,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const { added: files, removed } = await filesSince(metadata, since, (snapshot) => dataFilesOf(snapshot, io));
   refuseRewritten(
     { added: files, removed },
     since,
     before.fields.filter((field) => isGone(field, after)),
   );
-  for (const field of before.fields) {
-    if (becomesRequired(field, after)) refuseNulls(files, field);
-    const wide = becomesNarrow(field, after);
-    if (wide !== undefined) refuseWider(files, field, wide);
-  }
+  for (const field of before.fields) if (becomesRequired(field, after)) refuseNulls(files, field);
+  const retyped = retypedColumns(before, after);
+  const wide = files.filter((file) => !retyped.every((column) => isStoredNarrow(file, column)));
+  return new Set(wide.map(({ path }) => path));
 }
 
 function isGone(field: NestedField, after: Schema): boolean {
@@ -42,12 +45,6 @@ function isGone(field: NestedField, after: Schema): boolean {
 
 function becomesRequired(field: NestedField, after: Schema): boolean {
   return field.required && fieldById(after, field.id)?.required !== true;
-}
-
-/** The column as it is now, when its type is another. */
-function becomesNarrow(field: NestedField, after: Schema): NestedField | undefined {
-  const now = fieldById(after, field.id);
-  return now !== undefined && JSON.stringify(now.type) !== JSON.stringify(field.type) ? now : undefined;
 }
 
 /** Whether rows were added, removed or written anew. */
@@ -92,28 +89,11 @@ function refuseNulls(files: readonly DataFile[], field: NestedField): void {
   );
 }
 
-/** A wider type is stored wider, which readers of the narrower one do not take. */
-function refuseWider(files: readonly DataFile[], narrow: NestedField, wide: NestedField): void {
-  const bad = files.filter((file) => !isStoredNarrow(file, narrow, wide));
-  if (bad.length === 0) return;
-  const [from, to] = [typeText(wide), typeText(narrow)];
-  throw refusal(
-    `${bad.length} files written since hold ${narrow.name} as ${from}, which cannot be read as ${to}; rewrite their rows into a table of the old schema, or keep the new type`,
-  );
-}
-
-/** By the length of a bound (spec, Appendix D): whoever wrote the file had not seen the new schema. */
-function isStoredNarrow(file: DataFile, narrow: NestedField, wide: NestedField): boolean {
-  if (!isPrimitive(narrow.type) || !isPrimitive(wide.type)) return false;
-  // A file without the column has nothing to read.
-  if (file.valueCounts !== null && file.valueCounts.get(narrow.id) === undefined) return true;
-  const kind = parsePrimitive(narrow.type).kind;
-  const bound = file.lowerBounds?.get(narrow.id);
+/** By the length of a bound (spec, Appendix D): whoever wrote the file had not seen the new schema. Decimals do not tell. */
+function isStoredNarrow(file: DataFile, { field, narrow }: RetypedColumn): boolean {
+  const { kind } = parsePrimitive(narrow);
+  const bound = file.lowerBounds?.get(field.id);
   return (kind === 'int' || kind === 'float') && bound !== undefined && bound.length === 4;
-}
-
-function typeText({ type }: NestedField): string {
-  return isPrimitive(type) ? type : type.type;
 }
 
 function refusal(message: string): EngineError {

@@ -4,23 +4,33 @@ import type { TableRequirement, TableUpdate } from '../../iceberg/table-changes.
 import type { TableMetadata } from '../../iceberg/table-metadata.ts';
 import type { RestoredTable } from '../table-migrator.ts';
 import type { NextStep } from './commit-until-known.ts';
-import { dependsOnFiles, refuseUnreadable } from './files-since.ts';
+import { dependsOnFiles, wideFilesSince } from './files-since.ts';
 import { commentOf, findMarker, type Marker, recordMarker, removeTags, requireUnchanged } from './migration-marker.ts';
+import type { NarrowFiles } from './narrow-files.ts';
+import { narrowingSnapshot, type WideTable } from './narrowing-snapshot.ts';
+import { retypedColumns } from './retyped-column.ts';
 import { schemaById } from './table-columns.ts';
 import { commentUpdates } from './table-plan.ts';
 
 /**
- * The one commit that puts schema, spec and comment back. Snapshots stay: a migration makes none.
+ * The one commit that puts schema, spec and comment back. Snapshots stay: a migration makes none. Only when others wrote a
+ * column in a type that it was widened to, the commit has one with their rows in the type before.
  *
  * @throws EngineError `SchemaConflictError` when that would undo what others did, or make their rows unreadable
  */
-export async function restoreStep(table: LoadedTable, name: string): Promise<NextStep<RestoredTable>> {
+export async function restoreStep(
+  table: LoadedTable,
+  name: string,
+  narrowFiles: NarrowFiles,
+): Promise<NextStep<RestoredTable>> {
   const { metadata } = table;
   const marker = findMarker(metadata, name);
   if (marker?.state === 'restored') return { done: { changed: marker['was-applied'], notes: [] } };
   if (marker?.state === 'completed') throw refusal('the migration is over, and what it kept for a restore is gone');
-  const { updates, notes, requirements } =
-    marker?.state === 'applied' ? await putBack(table, marker) : { updates: [], notes: [], requirements: [] };
+  const { updates, notes, requirements, files } =
+    marker?.state === 'applied'
+      ? await putBack(table, marker, narrowFiles)
+      : { updates: [], notes: [], requirements: [], files: [] };
   const restored: Marker = {
     state: 'restored',
     'was-applied': marker?.['was-applied'] ?? false,
@@ -30,6 +40,7 @@ export async function restoreStep(table: LoadedTable, name: string): Promise<Nex
     requirements: [...requireUnchanged(metadata, name), ...requirements],
     updates: [...updates, ...removeTags(metadata, name), ...recordMarker(metadata, name, restored)],
     answer: { changed: restored['was-applied'], notes },
+    files,
   };
 }
 
@@ -37,15 +48,17 @@ interface PutBack {
   requirements: TableRequirement[];
   updates: TableUpdate[];
   notes: string[];
+  files: readonly string[];
 }
 
-async function putBack(table: LoadedTable, marker: Marker): Promise<PutBack> {
+async function putBack(table: LoadedTable, marker: Marker, narrowFiles: NarrowFiles): Promise<PutBack> {
   const { metadata } = table;
   const { before, after } = marker;
   if (before === undefined || after === undefined) throw refusal('its marker in the table was damaged');
   const notes: string[] = [];
   const updates: TableUpdate[] = [];
   const requirements: TableRequirement[] = [];
+  let toNarrow: WideTable | undefined;
   const current = metadata['current-snapshot-id'] ?? null;
   if ((current?.toString() ?? null) !== before['snapshot-id']) {
     notes.push('what others wrote since was kept');
@@ -54,9 +67,12 @@ async function putBack(table: LoadedTable, marker: Marker): Promise<PutBack> {
     refuseOthers(metadata['current-schema-id'], before['schema-id'], after['schema-id'], 'schema', metadata);
     const schemas = [schemaById(metadata, before['schema-id']), schemaById(metadata, after['schema-id'])] as const;
     if (dependsOnFiles(...schemas)) {
-      await refuseUnreadable(table, before['snapshot-id'], ...schemas).catch((error: unknown) => {
+      const since = before['snapshot-id'];
+      const wide = await wideFilesSince(table, since, ...schemas).catch((error: unknown) => {
         throw error instanceof EngineError ? refusal(error.message, error) : error;
       });
+      const retyped = retypedColumns(...schemas);
+      if (retyped.length > 0) toNarrow = { table, since, wide, before: schemas[0], after: schemas[1], retyped };
       // Files that others add between this look and the commit were not looked at.
       requirements.push({ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': current });
     }
@@ -70,7 +86,31 @@ async function putBack(table: LoadedTable, marker: Marker): Promise<PutBack> {
     if (commentOf(metadata) === after.comment) updates.push(...commentUpdates(after.comment, before.comment));
     else notes.push('others changed the comment of the table since; it was left');
   }
-  return { requirements, updates, notes };
+  if (toNarrow !== undefined) return withNarrowed({ requirements, updates, notes, files: [] }, toNarrow, narrowFiles);
+  return { requirements, updates, notes, files: [] };
+}
+
+/** The same commit, with a snapshot that has what others wrote in a wider type in the one before. */
+async function withNarrowed(putBack: PutBack, table: WideTable, narrowFiles: NarrowFiles): Promise<PutBack> {
+  const narrowed = await narrowingSnapshot(table, narrowFiles).catch((error: unknown) => {
+    // A full disk, say, is no reason to leave the table as it is.
+    if (!(error instanceof EngineError) || error.retryable) throw error;
+    if (error.type !== 'UnsupportedError') throw refusal(error.message, error);
+    throw refusal(`files written since have to be written anew, in the types before: ${error.message}`, error);
+  });
+  if (narrowed === undefined) return putBack;
+  const { snapshot, named, replaced } = narrowed;
+  const note = `${replaced} files that others wrote since were written anew, in the types before`;
+  return {
+    ...putBack,
+    updates: [
+      ...putBack.updates,
+      { action: 'add-snapshot', snapshot },
+      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] },
+    ],
+    notes: replaced > 0 ? [...putBack.notes, note] : putBack.notes,
+    files: named,
+  };
 }
 
 function refuseOthers(now: number, before: number, after: number, what: string, metadata: TableMetadata): void {
