@@ -56,6 +56,7 @@ export class NarrowFiles {
    * @throws EngineError `SchemaConflictError` when some do not; `UnsupportedError` for files that cannot be read
    */
   async narrow(narrowing: Narrowing, files: readonly DataFile[]): Promise<ReadonlyMap<string, readonly DataFile[]>> {
+    this.#io = narrowing.table.io;
     if (files.length > 0) checkNestedNames(narrowing.table.metadata.schemas, narrowing.before);
     await this.#look(
       narrowing,
@@ -137,7 +138,6 @@ export class NarrowFiles {
     use: (session: DuckDbSession, paths: string[], folder: string) => Promise<T>,
   ): Promise<T> {
     const { signal } = this.#migration;
-    this.#io = table.io;
     return withScratchFolder(table, async (folder) => {
       const paths = await inParallel(group, ({ path }) => table.io.localCopy(path, folder, signal));
       const request = { signal, readable: [...paths, folder], writable: [folder] };
