@@ -97,6 +97,9 @@ function linkedPages(url: URL, pagination: Of<'link'>): PageSequence {
       const next = URL.parse(target, page.url.href);
       if (next === null || !/^https?:$/.test(next.protocol)) throw fault('the link to the next page is no web address');
       next.hash = '';
+      // They would be sent as a header of the API's choice, in the place of the source's own.
+      next.username = '';
+      next.password = '';
       if (seen.has(next.href)) throw fault('the API links to the same page twice; reading would never end');
       seen.add(next.href);
       return next;

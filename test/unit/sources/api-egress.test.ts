@@ -143,6 +143,17 @@ describe('connections', () => {
     expect(inside.asked).toHaveLength(0);
   });
 
+  test('a link to the next page, when it names a user, is asked for with the headers of the source', async () => {
+    await using server = await HttpFixture.start(({ path }, response, { port }) => {
+      if (path === '/') response.setHeader('link', `<http://other:user@127.0.0.1:${port}/next>; rel=next`);
+      return [{ id: 1 }];
+    });
+    const headers = { Authorization: { value: 'Bearer own', secret: true } };
+    const dataset = await extract(fixture, { url: server.url, pagination: { type: 'link' } }, { headers });
+    expect(dataset.rows).toBe(2);
+    expect(server.asked.map((asked) => asked.headers.authorization)).toEqual(['Bearer own', 'Bearer own']);
+  });
+
   test('a link to the next page, when it leads to a private address, is refused before it is connected to', async () => {
     await using inside = await HttpFixture.start(() => [{ id: 1 }]);
     await using outside = await HttpFixture.start((_, response) => {
