@@ -86,6 +86,7 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
   const client = new ApiClient({ source, headers, egress, limits }, context);
   const pages = pageSequence(source);
   const maxPages = source.pagination?.max_pages;
+  const decimals = Object.values(source.columns ?? {}).some((type) => /DECIMAL|NUMERIC/i.test(type));
   const read: ReadRecords = { pages: 0, records: 0, longestBytes: 0 };
   let bytesLeft = limits.totalBytes;
   let url: URL | undefined = pages.first;
@@ -96,7 +97,7 @@ async function readPages(request: ApiExtraction, file: FileHandle, context: Engi
     }
     if (read.pages === MAX_PAGES) throw tooMuch(`${MAX_PAGES} pages; set max_pages, or larger pages`);
     const answer = await client.ask(url);
-    const { value, textOf } = parseAnswer(answer.body, answer.headers['content-type']);
+    const { value, textOf } = parseAnswer(answer.body, answer.headers['content-type'], decimals);
     const records = recordsOf(value, source.records_path);
     const lines = records.map((record) => `${textOf(record)}\n`);
     for (const line of lines) read.longestBytes = Math.max(read.longestBytes, Buffer.byteLength(line));

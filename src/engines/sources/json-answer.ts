@@ -2,9 +2,12 @@
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 import { EngineError, messageOf } from '../../errors.ts';
 
-/** A whole number of more digits than JavaScript's numbers keep, where a value begins. */
-const WIDE_NUMBER = /(?:^|[:[,]\s*)-?\d{16}/;
+/** A whole number of more digits than JavaScript's numbers keep, where a value begins, or one that may be beyond them. */
+const WIDE_NUMBER = /(?:^|[:[,]\s*)-?(?:\d{16}|[\d.]+[eE]\+?\d{3})/;
 const SAFE_NUMBER = /^-?\d{1,15}$|[.eE]/;
+/** The same where fractions are decimals, too. */
+const LONG_NUMBER = /(?:^|[:[,]\s*)-?(?:\d[\d.]{15}|[\d.]+[eE])/;
+const SHORT_NUMBER = /^-?(?=[\d.]{1,16}$)\d+(?:\.\d+)?$/;
 
 export interface ParsedAnswer {
   value: unknown;
@@ -12,24 +15,47 @@ export interface ParsedAnswer {
   textOf: (part: object) => string;
 }
 
-/** @throws EngineError `ValidationError` for what is no JSON; it never repeats the text */
-export function parseAnswer(body: Buffer, contentType: string | undefined): ParsedAnswer {
+/**
+ * @param decimals whether numbers with a fraction keep every digit, too
+ * @throws EngineError `ValidationError` for what is no JSON; it never repeats the text
+ */
+export function parseAnswer(body: Buffer, contentType: string | undefined, decimals = false): ParsedAnswer {
   if (body.byteLength === 0) return { value: null, textOf: JSON.stringify };
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
     // Reading and writing every number by hand takes several times as long, so only where digits would be lost.
-    if (!WIDE_NUMBER.test(text)) return { value: JSON.parse(text) as unknown, textOf: JSON.stringify };
-    const value = parse(text, null, (digits) =>
-      SAFE_NUMBER.test(digits) ? Number(digits) : new LosslessNumber(digits),
-    );
-    return { value, textOf: (part) => stringify(part) ?? '' };
+    if (!(decimals ? LONG_NUMBER : WIDE_NUMBER).test(text)) {
+      return { value: JSON.parse(text) as unknown, textOf: notTooDeep(JSON.stringify) };
+    }
+    const kept = decimals ? SHORT_NUMBER : SAFE_NUMBER;
+    const value = parse(text, null, (digits) => {
+      if (kept.test(digits) && Number.isFinite(Number(digits))) return Number(digits);
+      // DuckDB makes a decimal of a JSON number by way of a double, and of a text exactly.
+      return decimals ? digits : new LosslessNumber(digits);
+    });
+    return { value, textOf: notTooDeep((part) => stringify(part) ?? '') };
   } catch (error) {
+    if (error instanceof RangeError) throw tooDeep();
     const isText = error instanceof SyntaxError || messageOf(error).includes('JSON');
     const mediaType = /^[\w.+-]{1,60}\/[\w.+-]{1,60}/.exec(contentType ?? '')?.[0];
     const kind = mediaType === undefined ? '' : ` (its type is ${mediaType})`;
     const problem = isText ? 'is no JSON' : 'is no UTF-8 text';
     throw new EngineError('ValidationError', `the answer ${problem}${kind}; expected JSON`);
   }
+}
+
+function notTooDeep(textOf: ParsedAnswer['textOf']): ParsedAnswer['textOf'] {
+  return (part) => {
+    try {
+      return textOf(part);
+    } catch (error) {
+      throw error instanceof RangeError ? tooDeep() : error;
+    }
+  };
+}
+
+function tooDeep(): EngineError {
+  return new EngineError('ValidationError', 'the answer has records that are nested too deeply');
 }
 
 /**

@@ -44,6 +44,38 @@ describe('records', () => {
     expect(await rowsOf(answer)).toMatchObject([{ id: '9007199254740993' }, { id: '-9007199254740995' }]);
   });
 
+  test('numbers, when their columns are decimals, are those that were written', async () => {
+    await using server = await HttpFixture.start((_, response) => {
+      response.end('[{"paid":12345678901234567.89,"rate":0.12345678901234567890,"n":1.5},{"paid":1,"rate":0.5,"n":2}]');
+    });
+    const columns = { paid: 'DECIMAL(20,2)', rate: 'DECIMAL(38,20)', n: 'DOUBLE' };
+    const dataset = await extract(fixture, { url: server.url, columns });
+    expect(await fixture.rows(dataset)).toEqual([
+      { paid: '12345678901234567.89', rate: '0.12345678901234567890', n: 1.5 },
+      { paid: '1.00', rate: '0.50000000000000000000', n: 2 },
+    ]);
+  });
+
+  test('a number, when it is beyond those of JavaScript, is not lost', async () => {
+    await using server = await HttpFixture.start((_, response) => {
+      response.end('[{"n":1e400}]');
+    });
+    expect(await fixture.rows(await extract(fixture, { url: server.url }))).toEqual([{ n: 'Infinity' }]);
+  });
+
+  test.each(['', '"wide":12345678901234567890,'])(
+    'records, when they are nested without an end (%s), are refused',
+    async (more) => {
+      await using server = await HttpFixture.start((_, response) => {
+        response.end(`[{${more}"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}]`);
+      });
+      await expect(extract(fixture, { url: server.url })).rejects.toMatchObject({
+        type: 'ValidationError',
+        message: 'the answer has records that are nested too deeply',
+      });
+    },
+  );
+
   test('an answer, when it is packed with gzip, is unpacked', async () => {
     const answer: Answer = (_, response) => {
       response.setHeader('content-encoding', 'gzip').end(gzipSync(JSON.stringify(RECORDS)));
