@@ -5,6 +5,7 @@ import { nameParquetFiles, nameParquetObjects } from '../engines/flink/name-parq
 import { type Flink, runJob, stopJobs } from '../engines/flink/run-job.ts';
 import { jobPrefix } from '../engines/job-name.ts';
 import { isS3Uri, parseS3Uri } from '../engines/s3/s3-address.ts';
+import { verbatimUri } from '../engines/verbatim-uri.ts';
 import { EngineError } from '../errors.ts';
 import { jobOutput, type OutputReaders } from './job-output.ts';
 import { inputFolders } from './pipeline-context.ts';
@@ -27,8 +28,9 @@ export function createRunFlinkStatement({ flink, ...dependencies }: FlinkDepende
         {
           prefix: prefixOf(step),
           statementsOf: async (name) => {
-            const inputs = await inputFolders(step);
-            const output = (await jobFolder(name)).uri;
+            const folders = Object.entries(await inputFolders(step));
+            const inputs = Object.fromEntries(folders.map(([input, uri]) => [input, verbatimUri(uri)]));
+            const output = verbatimUri((await jobFolder(name)).uri);
             return flinkStatements(statement, { parameters: run.parameters, inputs, output });
           },
           hasOutput: async (name) => (await (await jobFolder(name)).list('')).some((file) => !file.startsWith('.')),

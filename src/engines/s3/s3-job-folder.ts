@@ -1,4 +1,5 @@
 import type { JobFolder } from '../job-folder.ts';
+import { verbatimUri } from '../verbatim-uri.ts';
 import { s3Uri, type S3Address } from './s3-address.ts';
 import type { S3Objects } from './s3-objects.ts';
 
@@ -48,7 +49,7 @@ export class S3JobFolder implements JobFolder {
   }
 }
 
-/** Hadoop's file system for S3 goes by another scheme; local URIs stay as they are. */
+/** The same for a program of the Hadoop family, whose file system for S3 goes by another scheme. */
 export function hadoopUri(uri: string): string {
-  return uri.replace(/^s3:/i, 's3a:');
+  return verbatimUri(uri).replace(/^s3:/i, 's3a:');
 }

@@ -5,9 +5,9 @@ submitted is this program. It claims the job's name in the job's folder, which o
 application only then; a driver that comes later finds the name taken and ends. What became of the application is
 written beside the claim, where it stays when the master has long forgotten the driver.
 
-    launcher.py FOLDER JOB APPLICATION [ARGUMENT...]
+    launcher.py {"folder": …, "job": …, "application": …, "arguments": […]}
 
-In FOLDER, which the service and all drivers share, a path or a URI that the driver's own Hadoop opens (s3a://…):
+In the folder, which the service and all drivers share, a path or a URI that the driver's own Hadoop opens (s3a://…):
 
     claim.json     put if absent, by a driver, or by the service so that no driver can any more
     outcome.json   put if absent, by the driver that has the name: done, failed or stopped
@@ -41,12 +41,14 @@ PR_SET_PDEATHSIG = 1
 CANNOT_TELL = 74
 
 
-def main(place, job, application, *arguments):
+def main(request):
+    asked = json.loads(request)
+    place, job, application = asked["folder"], asked["job"], asked["application"]
     folder = HadoopFolder(place) if "://" in place else LocalFolder(place)
     if not folder.put_if_absent("claim.json", claim(job)):
         say(f"{job}: another driver has this name already; nothing to do here")
         return 0
-    state, code, log = run([sys.executable, folder.fetched(application), *arguments], folder)
+    state, code, log = run([sys.executable, folder.fetched(application), *asked["arguments"]], folder)
     outcome = {"state": state, "exitCode": code, **({} if state == "done" else {"log": log})}
     if not told(folder, outcome):
         return CANNOT_TELL
@@ -277,4 +279,4 @@ class Tail:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

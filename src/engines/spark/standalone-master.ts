@@ -52,7 +52,7 @@ export class StandaloneMaster {
     const { submissionId, message = '' } = await this.#call('POST', 'create', signal, {
       action: 'CreateSubmissionRequest',
       clientSparkVersion: CLIENT_VERSION,
-      appResource: remote ? script : '',
+      appResource: remote ? encodedUri(script) : '',
       // Through SparkSubmit, which tutorials name here, a Python application would run in the driver alone (`local[*]`):
       // it does not see the master that the server adds to the properties.
       mainClass: 'org.apache.spark.deploy.PythonRunner',
@@ -117,6 +117,12 @@ export class StandaloneMaster {
     const what = `Spark's master answered ${status} to ${path.split('/')[0] ?? ''}: ${message}`;
     return new EngineError(refusalType(status), what);
   }
+}
+
+/** A worker reads it as a URI, where the object's key is what stands between the slashes once it is decoded. */
+function encodedUri(uri: string): string {
+  const [, root = '', path = ''] = /^(\w+:\/\/)(.*)$/s.exec(uri) ?? [];
+  return root + path.split('/').map(encodeURIComponent).join('/');
 }
 
 function parse(text: string): unknown {

@@ -9,6 +9,7 @@ import { EngineError } from '../../errors.ts';
 import type { EngineContext } from '../dataset.ts';
 import { poll, type Polling } from '../poll.ts';
 import type { JobFolder } from '../job-folder.ts';
+import { asciiJson } from './ascii-json.ts';
 import { endOfLog } from './end-of-log.ts';
 import { JobNotes, type Outcome } from './job-notes.ts';
 import { sparkProperties } from './spark-properties.ts';
@@ -98,9 +99,9 @@ export class StandaloneSubmitter implements SparkSubmitter {
     const properties = sparkProperties(jobName, job.conf, pipeline);
     const script = await notes.placeLauncher();
     const application = await applicationOf(job, notes);
-    const args = [folder.located(''), jobName, application, ...job.args];
+    const request = asciiJson({ folder: folder.located(''), job: jobName, application, arguments: job.args });
     const pythonFiles = properties['spark.submit.pyFiles'] ?? '';
-    const id = await this.#master.create({ script, args, pythonFiles, properties }, signal);
+    const id = await this.#master.create({ script, args: [request], pythonFiles, properties }, signal);
     log('info', `Submitted to Spark: ${jobName} as ${id}`);
     return id;
   }

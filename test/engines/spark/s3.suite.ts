@@ -6,6 +6,8 @@ import type { KillPoint } from '../../support/killing-proxy.ts';
 import { SECRET_ACCESS_KEY } from '../../support/s3-gateway.ts';
 import { DOUBLED, numbersIn, sparkStep, startRun, type Subject, wordsIn } from './subject.ts';
 
+/** Workers read where the launcher lies as a URI, Hadoop as it is written. */
+const PREFIX = 'staging of day%201';
 const SUBMITTED: KillPoint = { moment: 'answer', isIt: ({ path }) => path === '/v1/submissions/create' };
 const SEEN_RUNNING: KillPoint = {
   moment: 'answer',
@@ -17,7 +19,7 @@ export function s3Suite(subject: () => Subject): void {
     beforeAll(async () => {
       const { service, s3, environment } = subject();
       await service.stop();
-      await service.start({ ...environment, ...s3.environment, STAGING_URI: 's3://lake/staging' });
+      await service.start({ ...environment, ...s3.environment, STAGING_URI: `s3://lake/${PREFIX}` });
     }, 120_000);
 
     test('when it is killed after it submitted and while it awaits the end, runs the application once on what S3 has', async () => {
@@ -36,7 +38,7 @@ export function s3Suite(subject: () => Subject): void {
       const works = ({ state }: { state: string }) => state === 'RUNNING' || state === 'SUBMITTED';
       await expect.poll(async () => (await spark.drivers()).filter(works), { timeout: 60_000 }).toEqual([]);
       expect(await wordsIn(run.journal)).toEqual(['begin', 'end']);
-      await expect.poll(() => s3.keys('staging/'), { timeout: 20_000 }).toEqual([]);
+      await expect.poll(() => s3.keys(`${PREFIX}/`), { timeout: 20_000 }).toEqual([]);
       // The cluster has keys of its own; it was told none, nor was anybody who looks at what was submitted.
       const submitted = proxy.answered.filter(({ request }) => request.path === '/v1/submissions/create');
       expect(JSON.stringify(submitted)).not.toContain(SECRET_ACCESS_KEY);

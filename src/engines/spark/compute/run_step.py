@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tempfile
-from urllib.parse import unquote, urlparse
 
 
 def fetched(uri):
@@ -56,10 +55,7 @@ def main():
     with open(os.path.join(FOLDER, "work.json"), encoding="utf-8") as file:
         work = json.load(file)
     spark = open_session()
-    output = json.loads(spark.conf.get("spark.pipeline.context"))["output"].rstrip("/")
-    if output.startswith("file:"):
-        # Hadoop takes a URI as it is written.
-        output = unquote(urlparse(output).path)
+    output = json.loads(spark.conf.get("spark.pipeline.context"))["output"].removeprefix("file://").rstrip("/")
     try:
         PROGRAMS[work["program"]](spark, work, output)
     except Fault as fault:

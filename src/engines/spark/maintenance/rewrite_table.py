@@ -7,7 +7,6 @@ rewritten whatever their size, and delete files that delete nothing any more are
 
 import json
 import sys
-from urllib.parse import unquote, urlparse
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
@@ -31,9 +30,6 @@ def main(request):
 def tell(spark, outcome):
     """In staging, on whatever file system that is."""
     output = json.loads(spark.conf.get("spark.pipeline.context"))["output"]
-    if output.startswith("file:"):
-        # Hadoop takes a URI as it is written.
-        output = "file://" + unquote(urlparse(output).path)
     place = spark._jvm.org.apache.hadoop.fs.Path(f"{output}outcome.json")
     files = place.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
     stream = files.create(place, True)
