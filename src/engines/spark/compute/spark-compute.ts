@@ -84,9 +84,12 @@ export class SparkCompute {
 
   /** Ends whatever the step has left working. Doing it again, or when there is nothing, is harmless. */
   async stop(step: ComputeStep, context: EngineContext): Promise<void> {
-    for (let piece = 1; (await readWork(await workFolder(step, piece))) !== undefined; piece += 1) {
+    let piece = 1;
+    do {
+      // The first one also when nobody has said yet what the work is: an attempt that is cut off may still submit it.
       await this.#submitter.stop(jobsOf(step, piece), context);
-    }
+      piece += 1;
+    } while ((await readWork(await workFolder(step, piece))) !== undefined);
   }
 }
 
