@@ -20,13 +20,14 @@ export interface Subject {
 
 export type Engine = 'duckdb' | 'spark';
 
-const STRIKES = `id,day,seen_at,species,speed,night,note
-1,1990-01-08,1990-01-08T10:15:00,gull,120.5,false,
+/** Also with codes that are no numbers, and a header that needs mending: spaces, a name twice, none. */
+const STRIKES = `id,day,seen_at,species,speed,night,note, code ,Code,
+1,1990-01-08,1990-01-08T10:15:00,gull,120.5,false,,007,yes,NaN
 2,1990-01-09,1990-01-09 23:59:59.25,"hawk, red",,true,"two
-lines and ""quotes"""
-3,1990-02-01,,gull,98,true,Ärger
-4,1990-02-01,1990-02-01 00:00:00,,1e3,false,
-4,1991-12-31,1991-12-31 12:00:00,owl,-4,,007
+lines and ""quotes""",01.5,no,1.5
+3,1990-02-01,,gull,98,true,Ärger,+7,yes,inf
+4,1990-02-01,1990-02-01 00:00:00,,1e3,false,,,,
+4,1991-12-31,1991-12-31 12:00:00,owl,-4,,007,00,n,-2
 `;
 const SPECIES = [
   { name: 'gull', family: 'Laridae', wingspan: 1.2, eggs: 3 },

@@ -64,7 +64,7 @@ def text_of(column, type):
         return column.cast("string")
     if isinstance(type, TimestampType):
         return F.concat(column.cast("string"), F.lit("+00"))
-    return F.to_json(column)
+    return F.to_json(column, {"ignoreNullFields": "false"})
 
 
 def plain(value):

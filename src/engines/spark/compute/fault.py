@@ -2,8 +2,8 @@
 
 import re
 
-# SQLSTATE classes that blame the query or the data: cardinality, data exception, syntax or access rule.
-BLAME_THE_USER = ("21", "22", "42")
+# SQLSTATE classes that blame the query or the data: what Spark does not have, cardinality, data exception, syntax or access rule.
+BLAME_THE_USER = ("0A", "21", "22", "42")
 # Spark tells of these as of a file that could not be read; what is wrong in it stands in the cause.
 MALFORMED = re.compile(r"\[(MALFORMED_RECORD_IN_PARSING|MALFORMED_CSV_RECORD)[^\]]*\][^\n]*")
 MESSAGE_LENGTH = 2_000
@@ -23,6 +23,8 @@ def message_for_user(error):
     malformed = MALFORMED.search(text)
     if malformed is not None:
         return malformed.group(0)[:MESSAGE_LENGTH]
+    if "univocity.parsers.common.TextParsingException" in text:
+        return "a quoted field of a CSV file has a quote inside that is not doubled"
     state = getattr(error, "getSqlState", lambda: None)() or ""
     if not state.startswith(BLAME_THE_USER):
         return None

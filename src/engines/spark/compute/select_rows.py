@@ -12,5 +12,6 @@ def run(spark, work, output):
     rows = spark.sql(f"SELECT * FROM {work['query']}", args=work["parameters"])
     for field in rows.schema.fields:
         if isinstance(field.dataType, NullType):
-            rows = rows.withColumn(field.name, F.col(f"`{field.name}`").cast("string"))
+            quoted = "`" + field.name.replace("`", "``") + "`"
+            rows = rows.withColumn(field.name, F.col(quoted).cast("string"))
     rows.write.option("compression", "zstd").parquet(output)
