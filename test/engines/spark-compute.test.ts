@@ -14,6 +14,7 @@ import { cancellingSuite } from './spark-compute/cancelling.suite.ts';
 import { crashesSuite } from './spark-compute/crashes.suite.ts';
 import { exampleSuite } from './spark-compute/example.suite.ts';
 import { maintenanceSuite } from './spark-compute/maintenance.suite.ts';
+import { patternsSuite } from './spark-compute/patterns.suite.ts';
 import { s3Suite } from './spark-compute/s3.suite.ts';
 import { type Subject, writeSources } from './spark-compute/subject.ts';
 
@@ -45,6 +46,7 @@ beforeEach(() => {
 });
 
 bothWaysSuite(() => subject);
+patternsSuite(() => subject);
 exampleSuite(() => subject);
 cancellingSuite(() => subject);
 crashesSuite(() => subject);

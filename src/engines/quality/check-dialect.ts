@@ -19,6 +19,12 @@ export interface CheckDialect {
   placeholder(name: string): string;
   /** @param type as DuckDB names it */
   type(type: string): string;
+  /**
+   * What is bound for a pattern in RE2's syntax.
+   *
+   * @throws EngineError `ValidationError` for one that the engine cannot say
+   */
+  pattern(re2: string): string;
   /** Whether a pattern is found in a text. */
   matches(text: string, placeholder: string, pattern: string): string;
   /** Milliseconds since 1970 of the largest value; NULL for none, and for an infinite one. */
@@ -33,6 +39,8 @@ export interface CheckDialect {
 export const DUCKDB_DIALECT: CheckDialect = {
   placeholder: (name) => `$${name}`,
   type: (type) => type,
+
+  pattern: (re2) => re2,
 
   matches: (text, placeholder, pattern) =>
     isAnchored(pattern)

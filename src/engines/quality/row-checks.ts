@@ -53,10 +53,12 @@ export function planRegex(scope: CheckScope, check: Check<'regex'>): PlanParts {
     column.type === 'VARCHAR' || column.kind === 'none'
       ? sqlName(column.name)
       : `CAST(${sqlName(column.name)} AS ${scope.dialect.type('VARCHAR')})`;
-  const pattern = scope.bind(check.pattern);
+  const re2 = scope.bind(check.pattern);
   const message = `${check.pattern} is no regular expression (RE2 syntax)`;
-  scope.probes.push({ sql: `regexp_matches('', $${pattern}) IS NULL`, field: 'pattern', message });
-  const matches = scope.dialect.matches(text, scope.dialect.placeholder(pattern), check.pattern);
+  scope.probes.push({ sql: `regexp_matches('', $${re2}) IS NULL`, field: 'pattern', message });
+  const asked = scope.dialect.pattern(check.pattern);
+  const bound = asked === check.pattern ? re2 : scope.bind(asked);
+  const matches = scope.dialect.matches(text, scope.dialect.placeholder(bound), check.pattern);
   return rowPlan(check.source, `NOT ${matches}`, {
     expected: { pattern: check.pattern },
     aggregates: {},

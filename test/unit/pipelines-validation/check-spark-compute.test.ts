@@ -37,6 +37,15 @@ describe('compute: spark', () => {
     );
   });
 
+  test('when a pattern says what only RE2 can, refuses it in words', () => {
+    const checks = ['a', '(?U)a+', '\\C'].map((pattern) => ({ type: 'regex', source: 'a', column: 'c', pattern }));
+    const definition = { sources: { a: FILE }, quality_checks: { checks }, sinks: { out: TABLE } };
+    expect(checkSparkCompute(documentParts({ definition }))).toEqual([
+      { path: 'definition.quality_checks.checks.1.pattern', message: expect.stringContaining('the flag U') as string },
+      { path: 'definition.quality_checks.checks.2.pattern', message: expect.stringContaining('\\C') as string },
+    ]);
+  });
+
   test('when the sink has buckets, refuses them in words', () => {
     expect(faultsOf(FILE, { ...TABLE, partition_by: ['a', 'bucket(4, b)'] })).toEqual([
       expect.stringContaining('definition.sinks.out.partition_by.1: compute: spark partitions by'),

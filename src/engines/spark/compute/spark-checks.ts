@@ -9,6 +9,7 @@ import { checkFault, type CheckPlan } from '../../quality/check-plan.ts';
 import { type CheckAnswers, type CheckingEngine, MAX_EXAMPLES } from '../../quality/run-checks.ts';
 import type { S3Access } from '../../s3/s3-access.ts';
 import { inputFiles } from './input-files.ts';
+import { javaPattern } from './java-pattern.ts';
 import type { ComputeStep, ComputeWork, SparkCompute } from './spark-compute.ts';
 import { sparkQuery } from './spark-sql.ts';
 
@@ -25,6 +26,7 @@ const SPARK_TYPE: Readonly<Record<string, string>> = {
 const SPARK_DIALECT: CheckDialect = {
   placeholder: (name) => `:${name}`,
   type: (type) => SPARK_TYPE[type] ?? type,
+  pattern: javaPattern,
   matches: (text, placeholder) => `${text} RLIKE ${placeholder}`,
   newestMs: (largest) => `unix_millis(CAST(${largest} AS TIMESTAMP_LTZ))`,
   customQuery(sql, values, names) {
