@@ -40,4 +40,11 @@ describe('a dbt profile', () => {
 test('redaction, when a secret is told as it is, in a URL, in JSON or by a line, hides it', () => {
   const redact = redactor(['p@ss"word', 'first-line\nsecond-line', '']);
   expect(redact('p@ss"word p%40ss%22word "p@ss\\"word" second-line')).toBe('*** *** "***" ***');
+
+  const odd = redactor([String.raw`p'a"s\ä`]);
+  const python = String.raw`'p\'a"s\\ä' is not of type 'integer'`;
+  expect(odd(python), 'what Python says of a value with both kinds of quotes').toBe("'***' is not of type 'integer'");
+  expect(odd(String.raw`p'a\"s\\ä p'a\"s\\\u00e4 p''a"s\ä p'a%22s%5C%C3%A4 p%27a%22s%5C%C3%A4`)).toBe(
+    '*** *** *** *** ***',
+  );
 });
