@@ -5,70 +5,11 @@ import { javaPattern } from '../../../src/engines/spark/compute/java-pattern.ts'
 import { judgeOf, type Subject } from './subject.ts';
 
 const PATTERNS = [
-  ...[
-    '^a.b$',
-    'a$',
-    '(?m)^b$',
-    '(?s)a.b',
-    '(?i)ä',
-    '(?i)s',
-    '(?i:K)k',
-    '(?-i)A',
-    '(?P<first_name>a)b',
-    'a{,2}',
-    '[{}]$',
-  ],
-  ...[
-    '\\bä',
-    'a\\b',
-    '\\Bb',
-    '^\\s+$',
-    '[^\\S\\n]',
-    '[\\S]',
-    '\\v',
-    '[[:alpha:]]',
-    '[[:^alpha:]]',
-    '[[:punct:]]',
-    '[[:space:]]',
-  ],
-  ...[
-    '[]a]',
-    '[^]a]',
-    '[a&&b]',
-    '[a[b]',
-    '[\\w-.]',
-    '[\\s-x]',
-    '\\pN',
-    '\\p{Greek}',
-    '\\P{^Lu}',
-    '\\x{e4}',
-    '\\101',
-    '\\Q[a.\\E',
-  ],
-];
-const TEXTS = [
-  '',
-  'a',
-  'ab',
-  'a\nb',
-  'a\n',
-  'a\rb',
-  'a\u2028b',
-  'Ä',
-  'ä b',
-  'ſ',
-  'KK',
-  'A',
-  '[a.',
-  '{',
-  '&',
-  '-',
-  '.',
-  'Ω',
-  '1',
-  '\v',
-  ' ',
-];
+  String.raw`^a.b$ a$ (?m)^b$ (?s)a.b (?i)ä (?i)s (?i:K)k (?-i)A (?P<first_name>a)b a{,2} [{}]$ \bä a\b \Bb ^\s+$ \v`,
+  String.raw`[^\S\n] [\S] [[:alpha:]] [[:^alpha:]] [[:punct:]] [[:space:]] []a] [^]a] [a&&b] [a[b] [\w-.] [\s-x]`,
+  String.raw`\pN \p{Greek} \P{^Lu} \x{e4} \101 \Q[a.\E`,
+].flatMap((line) => line.split(' '));
+const TEXTS = '|a|ab|a\nb|a\n|a\rb|a\u2028b|Ä|ä b|ſ|KK|A|[a.|{|&|-|.|Ω|1|\v| '.split('|');
 
 export function patternsSuite(subject: () => Subject): void {
   describe('a pattern of a check', () => {
