@@ -88,6 +88,7 @@ describe('a file that both read', () => {
     ['timestamps', column('2001-01-01 10:00:00', '2001-01-02 00:00:00.25')],
     ['no value', column('', '')],
     ['a quote and a line end', column('"a ""b""\nc"', 'd')],
+    ['a line end in its last value', 'a,b\n1,"x\ny"\n'],
     ['names that are there twice', 'a,A,a\n1,2,3\n'],
     ['names that are missing', 'a,,b\n1,2,3\n'],
     ['names with spaces around', ' a , b ,c\n1,2,3\n'],
@@ -116,6 +117,7 @@ describe('a file that Spark would read as other data', () => {
     ['a gzipped CSV is not', gzipSync(latin1), 'csv', 'csv.gz', /the text is not UTF-8/],
     ['whole numbers have over 38 digits', column('1'.repeat(40), '1'), 'csv', 'csv', /column n holds whole numbers/],
     ['a quote ends within a field', 'a,b\n2,"x"y\n3,4\n', 'csv', 'csv', /quote|malformed/i],
+    ['a quote is never closed', 'a,b\n1,"x\n2,3\n', 'csv', 'csv', /never closed/],
     ['JSON has names that differ in case', '{"a": 1}\n{"A": 2}\n', 'json', 'json', /\ba\b.*\bA\b|\bA\b.*\ba\b/s],
   ] as const)('when %s, is refused in words', async (_when, content, format, ending, words) => {
     await expect(inSpark(await written(content, format, ending))).rejects.toThrow(words);

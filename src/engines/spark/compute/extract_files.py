@@ -60,7 +60,8 @@ def csv(spark, work):
         **work["options"],
     }
     files = [csv_file(spark, path, options) for path in work["paths"]]
-    return typed(together(files), TYPES, work["paths"])
+    quote = options.get("quote", '"')
+    return typed(together(files), TYPES, work["paths"], lambda: refuse_unclosed(work["paths"], files, quote))
 
 
 def csv_file(spark, path, options):
@@ -70,6 +71,22 @@ def csv_file(spark, path, options):
     rows = spark.read.options(**options).schema(schema).csv(path)
     empty = work_nulls(options)
     return rows.select([F.when(~F.col(quoted(name)).isin(*empty), F.col(quoted(name))).alias(name) for name in names])
+
+
+def refuse_unclosed(paths, files, quote):
+    """A quote that is never closed would make one value of all that follows, in the last field of the last row."""
+    for path, file in zip(paths, files):
+        last = file.tail(1)
+        if quote and last and "\n" in (last[0][-1] or "") and not ends_with(path, quote.encode()):
+            raise Fault("ValidationError", f"{path}: the quote of the last row is never closed")
+
+
+def ends_with(path, text):
+    tail = b""
+    with opened(path) as file:
+        for chunk in iter(lambda: file.read(1_048_576), b""):
+            tail = (tail + chunk)[-64:]
+    return tail.rstrip(b" \r\n").endswith(text)
 
 
 def names_of(head, is_header):
@@ -146,7 +163,7 @@ def together(files):
     return reduce(lambda rows, more: rows.unionByName(more, allowMissingColumns=True), files)
 
 
-def typed(rows, types, paths):
+def typed(rows, types, paths, look_at_ends=lambda: None):
     """The columns of text, each cast to the first type that all its values are."""
     texts = [field.name for field in rows.schema.fields if isinstance(field.dataType, StringType)]
     if not texts:
@@ -157,10 +174,13 @@ def typed(rows, types, paths):
             counts.append(F.count_if(fits(F.col(quoted(name)))).alias(f"c{at}_{number}"))
         counts.append(F.count_if(F.col(quoted(name)).rlike(WHOLE)).alias(f"whole{at}"))
         counts.append(F.count_if(F.col(quoted(name)).contains(REPLACED)).alias(f"replaced{at}"))
+        counts.append(F.count_if(F.col(quoted(name)).contains("\n")).alias(f"lines{at}"))
     found = rows.agg(*counts).first()
     if any(REPLACED in name for name in rows.columns) or any(found[f"replaced{at}"] > 0 for at in range(len(texts))):
         for path in paths:
             refuse_other_encodings(path)
+    if any(found[f"lines{at}"] > 0 for at in range(len(texts))):
+        look_at_ends()
     chosen = {}
     for at, name in enumerate(texts):
         of_all = [type for number, type in enumerate(types) if found[f"c{at}_{number}"] == found[f"n{at}"]]
