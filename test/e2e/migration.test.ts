@@ -29,9 +29,12 @@ interface Change {
   /** By position: a query whose rows fail. */
   failing?: Record<number, string>;
   requires_approval?: boolean;
+  /** Position of a table that somebody else gives a column of that name meanwhile. */
+  taken?: number;
 }
 
-function document({ failing = {}, requires_approval = false }: Change = {}) {
+function document({ failing = {}, requires_approval = false, taken }: Change = {}) {
+  const mine = (position: number) => (position === taken ? [{ op: 'add_column', column: 'taken', type: 'int' }] : []);
   const checks = (position: number) => {
     const sql = failing[position];
     return sql === undefined ? [{ type: 'row_count', min: 200 }] : [{ type: 'custom_sql', sql }];
@@ -47,6 +50,7 @@ function document({ failing = {}, requires_approval = false }: Change = {}) {
           { op: 'rename_column', column: 'delay', to: 'minutes' },
           { op: 'retype_column', column: 'minutes', type: 'long' },
           { op: 'add_column', column: 'seen', type: 'boolean' },
+          ...mine(0),
         ],
         checks: checks(0),
       },
@@ -56,6 +60,7 @@ function document({ failing = {}, requires_approval = false }: Change = {}) {
         changes: [
           { op: 'drop_column', column: 'note' },
           { op: 'set_partition_by', partition_by: ['bucket(4, id)'] },
+          ...mine(1),
         ],
         checks: checks(1),
       },
@@ -184,12 +189,36 @@ test('a migration, when a table breaks after it was looked at, leaves all of the
   await allAsBefore();
   await tables.db.query('insert into switch values (true)');
 
+  for (const [taken, table] of ['lake.one', 'lake.two'].entries()) {
+    const broken = await start(document({ requires_approval: true, taken }));
+    const waits = await atGate(broken);
+    const row = `select -1::integer as id, 1::integer as delay, 'guest' as who, 'x' as note, 1::integer as taken`;
+    await tables.lake.load(table, row, { schemaEvolution: 'add_columns' });
+    before = await tables.states();
+    expect((await service.call('POST', `/v1/pipelines/workflows/${waits.workflowId}/signal`, yes)).status).toBe(202);
+    const over = await ended(broken);
+    expect(over, table).toMatchObject({ status: 'ROLLED_BACK', reason: expect.stringContaining('taken') as string });
+    await allAsBefore();
+  }
+
   const refused = await start(document({ requires_approval: true }));
   const asked = await atGate(refused);
   const no = { name: 'approval', data: { approved: false } };
   await service.call('POST', `/v1/pipelines/workflows/${asked.workflowId}/signal`, no);
   expect(await ended(refused)).toMatchObject({ status: 'CANCELLED', reason: 'Rejected by local' });
   await allAsBefore();
+}, 120_000);
+
+test('a migration, when one of its tables cannot be backed up, changes none', async () => {
+  await tables.db.query('alter table pipeline_migrations rename to kept; create table pipeline_migrations (none int)');
+  try {
+    const over = await endedWithoutBackoff(await start(document()));
+    expect(over.status, JSON.stringify(over)).toBe('ROLLED_BACK');
+    expect(over.steps.filter(({ step, attempts }) => step.startsWith('apply:') && attempts > 0)).toEqual([]);
+    await allAsBefore();
+  } finally {
+    await tables.db.query('drop table pipeline_migrations; alter table kept rename to pipeline_migrations');
+  }
 }, 120_000);
 
 test('a migration, when it is cancelled while it waits for a lock, puts back what it had changed', async () => {
