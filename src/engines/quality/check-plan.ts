@@ -51,6 +51,8 @@ export function checkFault(index: number, field: string, message: string): Engin
 /** A question about a bound value: true, or an error of DuckDB, says that the value is wrong. */
 export interface Probe {
   sql: string;
+  /** The name of the bound value that it is about. */
+  parameter: string;
   field: string;
   message: string;
 }

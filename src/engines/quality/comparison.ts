@@ -22,7 +22,7 @@ export function comparand(scope: CheckScope, column: Column, value: Scalar, fiel
   const bound = scope.bind(String(value));
   // Only DuckDB knows what it takes for a date, and how large a number may be.
   const message = `${JSON.stringify(value)} is no ${type}, which ${column.name} is; expected ${WANTED[column.kind]}`;
-  scope.probes.push({ sql: `TRY_CAST($${bound} AS ${type}) IS NULL`, field, message });
+  scope.probes.push({ sql: `TRY_CAST($${bound} AS ${type}) IS NULL`, parameter: bound, field, message });
   return `CAST(${scope.dialect.placeholder(bound)} AS ${scope.dialect.type(type)})`;
 }
 

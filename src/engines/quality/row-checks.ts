@@ -55,7 +55,7 @@ export function planRegex(scope: CheckScope, check: Check<'regex'>): PlanParts {
       : `CAST(${sqlName(column.name)} AS ${scope.dialect.type('VARCHAR')})`;
   const re2 = scope.bind(check.pattern);
   const message = `${check.pattern} is no regular expression (RE2 syntax)`;
-  scope.probes.push({ sql: `regexp_matches('', $${re2}) IS NULL`, field: 'pattern', message });
+  scope.probes.push({ sql: `regexp_matches('', $${re2}) IS NULL`, parameter: re2, field: 'pattern', message });
   const asked = scope.dialect.pattern(check.pattern);
   const bound = asked === check.pattern ? re2 : scope.bind(asked);
   const matches = scope.dialect.matches(text, scope.dialect.placeholder(bound), check.pattern);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { HttpFixture } from '../../support/http-fixture.ts';
 import { type Engine, judgeOf, QUICK_RETRIES, sources, type Subject } from './subject.ts';
 
-const SQL = `SELECT s.id, s.day, s.seen_at, s.species, s.speed, s.night, s.note, s.code, s.code_1, s.column9, p."family", p.wingspan, p.eggs,
+const SQL = `SELECT s.id, s.day, s.seen_at, s.species, s.speed, s.night, s.note, s.code, s."Code_1", s.column9, p."family", p.wingspan, p.eggs,
     f.long, f.price, f.ratio, f.departs, f.raw, r.fare, r.label, c.city, e.wingspan AS wingspan_then, count(*) OVER () AS all_rows, \${factor} * s.id AS scaled
   FROM strikes s LEFT JOIN species p ON p.name = s.species LEFT JOIN flights f ON f.flight = s.id
   LEFT JOIN fares r ON r.id = s.id LEFT JOIN cities c ON c.code = s.id LEFT JOIN earlier e ON e.name = s.species

@@ -25,7 +25,7 @@ const STRIKES = `id,day,seen_at,species,speed,night,note, code ,Code,
 1,1990-01-08,1990-01-08T10:15:00,gull,120.5,false,,007,yes,NaN
 2,1990-01-09,1990-01-09 23:59:59.25,"hawk, red",,true,"two
 lines and ""quotes""",01.5,no,1.5
-3,1990-02-01,,gull,98,true,Ärger,+7,yes,inf
+3,1990-02-01,,gull,98,true,Ärger,+7,yes,2.5
 4,1990-02-01,1990-02-01 00:00:00,,1e3,false,,,,
 4,1991-12-31,1991-12-31 12:00:00,owl,-4,,007,00,n,-2
 `;
