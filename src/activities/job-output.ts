@@ -4,7 +4,7 @@ import type { Dataset } from '../engines/dataset.ts';
 import { datasetAt } from '../engines/duckdb/dataset-at.ts';
 import type { DuckDbEngine } from '../engines/duckdb/duckdb-engine.ts';
 import { datasetOnS3 } from '../engines/s3/dataset-on-s3.ts';
-import { isS3Uri, parseS3Uri } from '../engines/s3/s3-address.ts';
+import { isS3Uri } from '../engines/s3/s3-address.ts';
 import type { S3Access } from '../engines/s3/s3-access.ts';
 import { EngineError } from '../errors.ts';
 
@@ -31,11 +31,9 @@ export async function jobOutput(
     return datasetAt(duckdb, folder, signal);
   }
   if (s3 !== undefined) {
-    const at = parseS3Uri(uri);
-    const names: string[] = [];
-    for await (const { key } of s3.objects.list(at, signal)) names.push(key.slice(at.key.length));
-    if (uri.endsWith('/')) refuseDeeper(uri, names);
-    return datasetOnS3(duckdb, s3, uri, signal);
+    return datasetOnS3(duckdb, s3, uri, signal, (names) => {
+      if (uri.endsWith('/')) refuseDeeper(uri, names);
+    });
   }
   throw new EngineError('UnavailableError', 'staging is on S3, and this worker has no S3_ENDPOINT and no AWS_REGION');
 }

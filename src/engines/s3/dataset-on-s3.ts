@@ -16,20 +16,28 @@ const GUESSED_FOOTER_BYTES = 64 * 1024;
 
 /** The Parquet objects that lie in a folder, or the one of that name, without what lies deeper. */
 export async function parquetObjects(s3: S3Objects, at: S3Address, signal?: AbortSignal): Promise<ListedObject[]> {
+  return parquetAmong(await allObjects(s3, at, signal), at);
+}
+
+async function allObjects(s3: S3Objects, at: S3Address, signal?: AbortSignal): Promise<ListedObject[]> {
   const found: ListedObject[] = [];
-  const isFolder = at.key === '' || at.key.endsWith('/');
-  for await (const object of s3.list(at, signal)) {
-    const name = object.key.slice(at.key.length);
-    const belongs = isFolder ? !name.includes('/') && name.endsWith('.parquet') : name === '';
-    if (belongs) found.push(object);
-  }
+  for await (const object of s3.list(at, signal)) found.push(object);
   return found;
+}
+
+function parquetAmong(objects: readonly ListedObject[], at: S3Address): ListedObject[] {
+  const isFolder = at.key === '' || at.key.endsWith('/');
+  return objects.filter(({ key }) => {
+    const name = key.slice(at.key.length);
+    return isFolder ? !name.includes('/') && name.endsWith('.parquet') : name === '';
+  });
 }
 
 /**
  * What another engine left in a folder on S3, or as one object; undefined when there is nothing. Only the footers are
  * read, however large the files are.
  *
+ * @param look at the names of all that lies there, also deeper, before any of it is read
  * @throws EngineError `ValidationError` for an object that is no Parquet
  */
 export async function datasetOnS3(
@@ -37,8 +45,12 @@ export async function datasetOnS3(
   { objects: s3, scratch }: S3Access,
   uri: string,
   signal: AbortSignal,
+  look: (names: readonly string[]) => void = () => undefined,
 ): Promise<Dataset | undefined> {
-  const objects = await parquetObjects(s3, parseS3Uri(uri), signal);
+  const at = parseS3Uri(uri);
+  const listed = await allObjects(s3, at, signal);
+  look(listed.map(({ key }) => key.slice(at.key.length)));
+  const objects = parquetAmong(listed, at);
   if (objects.length === 0) return undefined;
   const folder = await scratch.newFolder();
   try {
