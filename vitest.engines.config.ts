@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const inCi = process.env['CI'] === 'true';
+
 /**
  * The tests against real engines. Most of their time is waiting for an engine, so two files run at once; those that
  * need pyiceberg and Spark as readers share one of each.
@@ -10,7 +12,9 @@ export default defineConfig({
     globalSetup: ['test/engines/start-judge.ts'],
     pool: 'forks',
     // In CI a second try, which the report shows as one: the engines themselves give up at times on a machine that others use, too.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
+    retry: inCi ? 1 : 0,
+    // What the death of a server takes with it need not be waited for to the end.
+    bail: inCi ? 10 : 0,
     maxWorkers: 2,
     testTimeout: 240_000,
     hookTimeout: 240_000,

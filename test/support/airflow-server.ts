@@ -1,6 +1,9 @@
 /**
  * A real Airflow 3, started as a reader of the example starts it (examples/airflow/start-airflow.sh): scheduler, DAG
  * processor, triggerer and API on a free loopback port, with a password, in a folder and a process group of its own.
+ *
+ * Its database is a PostgreSQL, as where Airflow works for others: on SQLite, the example's, the scheduler ends for good
+ * when another part of Airflow holds the file for five seconds, as it may on a busy machine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,6 +14,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../src/temporal/free-ports.ts';
 import { pinnedEnvironment } from './pinned-environment.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
 
 const EXAMPLE = path.join(import.meta.dirname, '../../examples/airflow');
 const READY_WITHIN_MS = 300_000;
@@ -37,6 +41,7 @@ export class AirflowServer implements AsyncDisposable {
   readonly viewer = 'viewer';
   readonly #child: ChildProcess;
   readonly #home: string;
+  readonly #database: PostgresServer;
 
   /** Resolves when its scheduler runs and it knows all the DAGs. */
   static async start({ dagFolders, settings = {} }: AirflowServerOptions): Promise<AirflowServer> {
@@ -45,6 +50,7 @@ export class AirflowServer implements AsyncDisposable {
       requirements: path.join(EXAMPLE, 'requirements.txt'),
       check: ['python', '-c', 'import pyarrow'],
     });
+    const database = await startPostgres();
     const home = await mkdtemp(path.join(tmpdir(), 'pipeline-service-airflow-'));
     const dags = path.join(home, 'dags');
     for (const folder of dagFolders) await cp(folder, dags, { recursive: true });
@@ -63,12 +69,13 @@ export class AirflowServer implements AsyncDisposable {
         AIRFLOW_PASSWORD: password,
         AIRFLOW__API__PORT: String(port),
         AIRFLOW__CORE__DAGS_FOLDER: dags,
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: database.url.replace(/^postgres:/, 'postgresql+psycopg2:'),
         ...settings,
       },
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();
-    const server = new AirflowServer(child, { port, password, home });
+    const server = new AirflowServer(child, { port, password, home, database });
     try {
       await server.#ready(dags);
       return server;
@@ -79,10 +86,14 @@ export class AirflowServer implements AsyncDisposable {
     }
   }
 
-  private constructor(child: ChildProcess, at: { port: number; password: string; home: string }) {
+  private constructor(
+    child: ChildProcess,
+    at: { port: number; password: string; home: string; database: PostgresServer },
+  ) {
     this.url = `http://127.0.0.1:${at.port}`;
     this.password = at.password;
     this.#home = at.home;
+    this.#database = at.database;
     this.#child = child;
     process.once('exit', this.#endGroup);
   }
@@ -114,6 +125,7 @@ export class AirflowServer implements AsyncDisposable {
     this.#endGroup();
     await ended;
     process.off('exit', this.#endGroup);
+    await this.#database.stop();
     await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
   }
 
