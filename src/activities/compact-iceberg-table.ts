@@ -64,8 +64,7 @@ export function createMaintenanceActivities(dependencies: MaintenanceDependencie
       let outcome = 'failed';
       try {
         await heartbeating(async (progress) => {
-          const startedAt = new Date().toISOString();
-          await store.maintenance.recordStep(maintenanceId, step, { status: 'RUNNING', startedAt });
+          await store.maintenance.beginStep(maintenanceId, step);
           const result = await work(dependencies, row, input, contextOf(progress));
           const finishedAt = new Date().toISOString();
           await store.maintenance.recordStep(maintenanceId, step, { status: 'COMPLETED', finishedAt, result });

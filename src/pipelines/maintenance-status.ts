@@ -18,8 +18,7 @@ export function maintenanceStatus(row: MaintenanceRow): WorkflowStatus {
     currentActivity: status === 'RUNNING' && steps.some((step) => step.status === 'RUNNING') ? ACTIVITY : null,
     progress: progressOf(status, steps),
     activities: steps.filter((step) => step.status !== 'PENDING').map(activityOf),
-    // Its record does not count them.
-    retries: 0,
+    retries: steps.reduce((total, { attempts = 0 }) => total + Math.max(0, attempts - 1), 0),
     pendingSignals: [],
     ...(finishedAt && { closedAt: finishedAt.toISOString() }),
     ...(status !== 'RUNNING' && { result: { status, ...(reason !== null && { reason }) } }),

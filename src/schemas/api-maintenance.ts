@@ -100,6 +100,7 @@ export const maintenanceAnswer = z
       z.object({
         step: z.enum(['measure_before', 'rewrite', 'expire', 'orphans', 'measure_after']),
         status: z.enum(['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']),
+        attempts: count.optional(),
         startedAt: answeredInstant.optional(),
         finishedAt: answeredInstant.optional(),
         error: z.object({ type: z.string(), message: z.string() }).optional(),

@@ -87,18 +87,21 @@ export function maintenanceRepository(database: Database) {
       return asked.length > 0;
     },
 
+    /** Another attempt of a step is at work; nothing when it is closed. */
+    async beginStep(maintenanceId: string, step: MaintenanceStep): Promise<void> {
+      const startedAt = new Date().toISOString();
+      await changeStep(database, { maintenanceId, step }, ({ attempts = 0, error: _ofThatBefore, ...record }) => {
+        return { ...record, status: 'RUNNING', attempts: attempts + 1, startedAt };
+      });
+    },
+
     /** What is known of a step by now; nothing when it is closed. */
     async recordStep(
       maintenanceId: string,
       step: MaintenanceStep,
       change: Partial<Omit<MaintenanceStepRecord, 'step'>>,
     ): Promise<void> {
-      await database.transaction(async (tx) => {
-        const row = await lockOpen(tx, maintenanceId);
-        if (row === undefined) return;
-        const steps = row.steps.map((record) => (record.step === step ? { ...record, ...change } : record));
-        await tx.update(maintenanceRuns).set({ steps }).where(eq(maintenanceRuns.maintenanceId, maintenanceId));
-      });
+      await changeStep(database, { maintenanceId, step }, (record) => ({ ...record, ...change }));
     },
 
     /** Answers it the first time only. Steps at work ended with it. */
@@ -137,6 +140,19 @@ export function maintenanceRepository(database: Database) {
         .where(and(ne(maintenanceRuns.status, 'RUNNING'), lt(maintenanceRuns.finishedAt, closedBefore)));
     },
   };
+}
+
+async function changeStep(
+  database: Database,
+  { maintenanceId, step }: { maintenanceId: string; step: MaintenanceStep },
+  changed: (record: MaintenanceStepRecord) => MaintenanceStepRecord,
+): Promise<void> {
+  await database.transaction(async (tx) => {
+    const row = await lockOpen(tx, maintenanceId);
+    if (row === undefined) return;
+    const steps = row.steps.map((record) => (record.step === step ? changed(record) : record));
+    await tx.update(maintenanceRuns).set({ steps }).where(eq(maintenanceRuns.maintenanceId, maintenanceId));
+  });
 }
 
 async function findById(database: Database, maintenanceId: string): Promise<MaintenanceRow | undefined> {

@@ -18,6 +18,9 @@ export interface MaintenancePlan {
 export interface MaintenanceStepRecord {
   step: MaintenanceStep;
   status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** Those that a lost worker took with it among them. */
+  attempts?: number;
+  /** Of the last attempt. */
   startedAt?: string;
   finishedAt?: string;
   /** Counts. */

@@ -56,6 +56,14 @@ test('a compaction, when it was started, is shown and listed, is one of its tabl
     activities: [],
     pendingSignals: [],
   });
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await api.store.maintenance.beginStep((other.body as { maintenanceId: string }).maintenanceId, 'rewrite');
+  }
+  expect((await api.call('GET', `${workflow}/status`)).body).toMatchObject({
+    currentActivity: 'compact_iceberg_table',
+    activities: [{ step: 'rewrite', status: 'RUNNING' }],
+    retries: 2,
+  });
 
   const found = await api.call('GET', `${PATH}/${maintenanceId}`);
   expect(found.body).toMatchObject({

@@ -75,6 +75,9 @@ test('a compaction, when everything is killed while it works, leaves one large f
   });
   expect(ended.before?.bytes).toBeGreaterThan(ended.after?.bytes ?? Infinity);
   expect(ended.steps.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'COMPLETED'));
+  const attempts = ended.steps.map((step) => step.attempts ?? 0);
+  const { retries } = await service.api.status(ended.workflowId);
+  expect(retries).toBe(attempts.reduce((total, n) => total + n - 1, 0));
   expect(await readTable(service.dataDir, TABLE, 't', sql)).toEqual(before);
   expect((await tableState(service.dataDir, TABLE))?.snapshots).toBe(1);
   expect((await readdir(folder, { recursive: true })).filter((name) => name.includes('left'))).toEqual([]);
