@@ -33,6 +33,15 @@ export interface SeenDagRun {
   conf: Record<string, unknown>;
 }
 
+/** The folder of its environment. */
+export function installAirflow(): Promise<string> {
+  return pinnedEnvironment({
+    name: 'airflow',
+    requirements: path.join(EXAMPLE, 'requirements.txt'),
+    check: ['python', '-c', 'import pyarrow'],
+  });
+}
+
 export class AirflowServer implements AsyncDisposable {
   readonly url: string;
   readonly username = 'service';
@@ -45,11 +54,7 @@ export class AirflowServer implements AsyncDisposable {
 
   /** Resolves when its scheduler runs and it knows all the DAGs. */
   static async start({ dagFolders, settings = {} }: AirflowServerOptions): Promise<AirflowServer> {
-    const environment = await pinnedEnvironment({
-      name: 'airflow',
-      requirements: path.join(EXAMPLE, 'requirements.txt'),
-      check: ['python', '-c', 'import pyarrow'],
-    });
+    const environment = await installAirflow();
     const database = await startPostgres();
     const home = await mkdtemp(path.join(tmpdir(), 'pipeline-service-airflow-'));
     const dags = path.join(home, 'dags');

@@ -12,7 +12,15 @@ const POM = path.join(import.meta.dirname, '../engines/hadoop-aws/pom.xml');
 
 /** @param folder absolute, there already; gets the settings */
 export async function hadoopOnS3(gateway: S3Gateway, folder: string): Promise<Record<string, string>> {
-  const jars = await cachedBuild({
+  const jars = await installHadoopAws();
+  await writeFile(path.join(folder, 'core-site.xml'), coreSite(gateway.url));
+  const { S3_ENDPOINT: _, ...keys } = gateway.environment;
+  return { ...keys, SPARK_DIST_CLASSPATH: [folder, path.join(jars, '*')].join(':') };
+}
+
+/** The folder of its jars. */
+export function installHadoopAws(): Promise<string> {
+  return cachedBuild({
     name: 'hadoop-aws',
     madeFrom: [POM],
     build: async (into, run) => {
@@ -20,9 +28,6 @@ export async function hadoopOnS3(gateway: S3Gateway, folder: string): Promise<Re
       await run('mvn', ['--batch-mode', '--quiet', '--file', POM, ...copy]);
     },
   });
-  await writeFile(path.join(folder, 'core-site.xml'), coreSite(gateway.url));
-  const { S3_ENDPOINT: _, ...keys } = gateway.environment;
-  return { ...keys, SPARK_DIST_CLASSPATH: [folder, path.join(jars, '*')].join(':') };
 }
 
 function coreSite(endpoint: string): string {

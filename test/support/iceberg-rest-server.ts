@@ -44,9 +44,13 @@ export class IcebergRestServer {
 
   /** Starts it, again where it was. */
   async start(): Promise<void> {
-    const built = await build();
+    const built = await installIcebergRest();
     const { gateway: s3, warehouse } = this.#place;
-    const libraries = [`${built}/classes`, `${built}/lib/*`, ...(s3 === undefined ? [] : [`${await buildS3()}/*`])];
+    const libraries = [
+      `${built}/classes`,
+      `${built}/lib/*`,
+      ...(s3 === undefined ? [] : [`${await installIcebergS3()}/*`]),
+    ];
     const child = spawn(
       'java',
       [
@@ -94,8 +98,8 @@ function fileIoOf({ url }: S3Gateway): string[] {
   ];
 }
 
-/** Iceberg's own file IO for S3, beside the catalog. */
-function buildS3(): Promise<string> {
+/** The folder of Iceberg's own file IO for S3, beside the catalog. */
+export function installIcebergS3(): Promise<string> {
   const pom = path.join(SOURCES, 's3-pom.xml');
   return cachedBuild({
     name: 'iceberg-rest-s3',
@@ -107,7 +111,8 @@ function buildS3(): Promise<string> {
   });
 }
 
-function build(): Promise<string> {
+/** The folder of the catalog's classes and libraries. */
+export function installIcebergRest(): Promise<string> {
   return cachedBuild({
     name: 'iceberg-rest',
     madeFrom: [MAIN, POM],

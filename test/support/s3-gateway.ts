@@ -37,7 +37,7 @@ export class S3Gateway implements AsyncDisposable {
 
   /** With one bucket, {@link BUCKET}. */
   static async start(): Promise<S3Gateway> {
-    const program = path.join(await build(), 'versitygw');
+    const program = path.join(await installS3Gateway(), 'versitygw');
     const folder = await mkdtemp(path.join(tmpdir(), 'pipeline-service-s3-'));
     for (const part of ['buckets', 'metadata', 'versions']) await mkdir(path.join(folder, part));
     const [port = 0] = await freePorts([undefined]);
@@ -161,7 +161,8 @@ export class S3Gateway implements AsyncDisposable {
   }
 }
 
-function build(): Promise<string> {
+/** The folder of the program. */
+export function installS3Gateway(): Promise<string> {
   return cachedBuild({
     name: 'versitygw',
     madeFrom: [MODULE],
