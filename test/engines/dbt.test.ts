@@ -6,6 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { dbtCommand } from '../support/dbt-environment.ts';
 import { startPostgres } from '../support/postgres-server.ts';
 import { Service } from '../support/service.ts';
+import { backfillSuite } from './dbt/backfill.suite.ts';
 import { crashesSuite } from './dbt/crashes.suite.ts';
 import { exampleSuite } from './dbt/example.suite.ts';
 import { runsSuite } from './dbt/runs.suite.ts';
@@ -34,5 +35,6 @@ afterAll(() => started.disposeAsync());
 
 runsSuite(() => subject);
 exampleSuite(() => subject);
+backfillSuite(() => subject);
 crashesSuite(() => subject);
 s3Suite(() => subject);

@@ -17,7 +17,7 @@ export interface Subject {
   environment: Record<string, string>;
 }
 
-const PROJECT = join(import.meta.dirname, 'project');
+export const PROJECT = join(import.meta.dirname, 'project');
 
 /** A profile that needs nothing but a file. */
 export function duckdb({ folder }: Subject): object {
