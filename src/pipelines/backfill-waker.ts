@@ -18,6 +18,12 @@ export interface BackfillWaker {
 
 const TASK_QUEUE = 'pipeline-workers';
 
+/**
+ * Backfills take turns in their queue, the more often the higher their pipeline's priority. Temporal's own priorities are
+ * strict: one with more partitions than slots would let none of those below it begin until it ends.
+ */
+const FAIRNESS_WEIGHTS = { HIGH: 4, NORMAL: 2, LOW: 1 } as const;
+
 export function createBackfillWaker(dependencies: {
   store: Store;
   temporal: TemporalCalls;
@@ -32,14 +38,15 @@ export function createBackfillWaker(dependencies: {
     const range = { startMs: backfill.rangeStart.getTime(), endMs: backfill.rangeEnd.getTime() };
     const { definition } = definitionOver(raw, range, backfill);
     const { priority, compute: engine } = definition.orchestration;
-    const plan = { ...planRun(definition, { priority, heartbeatTimeoutMs, engine }), fairnessKey: backfillId };
-    const { policies, notifyOn, priorityKey, fairnessKey } = plan;
+    const turns = { fairnessKey: backfillId, fairnessWeight: FAIRNESS_WEIGHTS[priority] };
+    const plan = { ...planRun(definition, { priority: 'NORMAL', heartbeatTimeoutMs, engine }), ...turns };
+    const { policies, notifyOn, priorityKey } = plan;
     return {
       backfillId,
       requestId,
       concurrency,
       onFailure,
-      plan: { policies, notifyOn, priorityKey, fairnessKey, heartbeatTimeoutMs },
+      plan: { policies, notifyOn, priorityKey, ...turns, heartbeatTimeoutMs },
       ...(needsRuns(plan) && { runPlan: ofPartition(plan) }),
     };
   }

@@ -22,6 +22,8 @@ const DISPATCH_SETTINGS = [
   'history.transferProcessorMaxPollRPS=200',
   'history.timerProcessorMaxPollRPS=200',
   'history.visibilityProcessorMaxPollRPS=200',
+  // Without it a backfill of a few partitions waits behind all that one of thousands has in the queue.
+  'matching.enableFairness=true',
 ];
 
 /** With a write-ahead log the server starts three times as many workflows a second; what it acknowledged is as safe. */

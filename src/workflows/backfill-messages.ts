@@ -15,7 +15,10 @@ export interface BackfillInput {
   requestId: string;
   concurrency: number;
   onFailure: 'continue' | 'stop';
-  plan: Pick<RunPlan, 'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'fairnessKey' | 'notifyOn'>;
+  plan: Pick<
+    RunPlan,
+    'policies' | 'heartbeatTimeoutMs' | 'priorityKey' | 'fairnessKey' | 'fairnessWeight' | 'notifyOn'
+  >;
   /** Of the run that each partition is, when steps of the pipeline work in other systems; absent: `process_partition`. */
   runPlan?: RunPlan;
   /** Carried over continue-as-new. */

@@ -50,6 +50,8 @@ export interface RunPlan {
   taskQueue?: 'backfill';
   /** What waits in one queue takes turns by this, so that nobody waits behind all of another's. */
   fairnessKey?: string;
+  /** How often it has its turn, beside those of other keys; absent: 1. */
+  fairnessWeight?: number;
 }
 
 /** Input of `DataPipelineWorkflow`. */

@@ -78,9 +78,11 @@ const TASK_QUEUES: Record<ScheduledActivity, string> = {
   release_backup: 'maintenance',
 };
 
-type PolicyPlan = Pick<RunPlan, 'heartbeatTimeoutMs' | 'priorityKey' | 'taskQueue' | 'fairnessKey'> & {
-  policies: Partial<Record<ScheduledActivity, Partial<ActivityPolicy>>>;
-};
+type Place = Pick<RunPlan, 'priorityKey' | 'fairnessKey' | 'fairnessWeight'>;
+type PolicyPlan = Pick<RunPlan, 'heartbeatTimeoutMs' | 'taskQueue'> &
+  Place & {
+    policies: Partial<Record<ScheduledActivity, Partial<ActivityPolicy>>>;
+  };
 
 /** Options of one activity: its row of the table with what is overridden. */
 export function activityOptions(activity: ScheduledActivity, step: string, plan: PolicyPlan): ActivityOptions {
@@ -92,8 +94,13 @@ export function activityOptions(activity: ScheduledActivity, step: string, plan:
   };
 }
 
-export function priorityOf({ priorityKey, fairnessKey }: Pick<RunPlan, 'priorityKey' | 'fairnessKey'>): Priority {
-  return { priorityKey, ...(fairnessKey !== undefined && { fairnessKey }) };
+/** The place of what it does in the queues. */
+export function priorityOf({ priorityKey, fairnessKey, fairnessWeight }: Place): Priority {
+  return {
+    priorityKey,
+    ...(fairnessKey !== undefined && { fairnessKey }),
+    ...(fairnessWeight !== undefined && { fairnessWeight }),
+  };
 }
 
 /** Those of `compact_iceberg_table`, which is no step of a pipeline. */

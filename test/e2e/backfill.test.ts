@@ -146,3 +146,24 @@ test('a backfill, when it is paused, begins nothing until it is resumed; cancell
   const [counted] = await readTable(service.dataDir, 'b.paused', 't', COUNTS);
   expect(counted).toEqual(whole);
 });
+
+test('a small backfill, when a large one of higher priority has more at work than there are slots, takes its turns beside it', async () => {
+  for (const [name, priority] of [
+    ['many', 'HIGH'],
+    ['few', 'LOW'],
+  ] as const) {
+    const path = join(service.folder, name, '${interval_start}.csv');
+    const sinks = { out: { type: 'file', from: 'doubled', path, format: 'csv' } };
+    await service.register({ ...dailyPipeline(csv, { sinks, orchestration: { priority } }), name });
+  }
+  const many = await startBackfill(service, { start: dayOf(0), end: dayOf(3000), concurrency: 100 }, 'many');
+  const { counts: before } = await backfillUntil(service, many, ({ counts }) => counts.COMPLETED >= 20);
+  const few = await startBackfill(service, { start: dayOf(0), end: dayOf(5), concurrency: 1 }, 'few');
+  expect(await backfillEnded(service, few)).toMatchObject({ status: 'COMPLETED', rows: 15 });
+  const { counts: after, status } = await backfillUntil(service, many, () => true);
+  expect(status).toBe('RUNNING');
+  // One after another it would be behind about a hundred others each time.
+  expect(after.COMPLETED - before.COMPLETED).toBeLessThan(300);
+  expect(await tellBackfill(service, many, 'cancel')).toBe(202);
+  expect(await backfillEnded(service, many)).toMatchObject({ status: 'CANCELLED' });
+});
