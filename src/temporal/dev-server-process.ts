@@ -22,8 +22,10 @@ const DISPATCH_SETTINGS = [
   'history.transferProcessorMaxPollRPS=200',
   'history.timerProcessorMaxPollRPS=200',
   'history.visibilityProcessorMaxPollRPS=200',
-  // Without it a backfill of a few partitions waits behind all that one of thousands has in the queue.
+  // Without fairness a backfill of a few partitions waits behind all that one of thousands has in the queue. It is kept
+  // within a partition of a queue; all are still read, for what an earlier server wrote to the others.
   'matching.enableFairness=true',
+  'matching.numTaskqueueWritePartitions=1',
 ];
 
 /** With a write-ahead log the server starts three times as many workflows a second; what it acknowledged is as safe. */
