@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
+import { expectDeletesRestored, expectMigrated, expectRestored, expectTypesRestored } from './iceberg-migrations.ts';
 import { READERS } from './judge.ts';
 import { parseTableIdentifier } from '../../src/engines/iceberg/catalog.ts';
 import { Lakehouse, type ModelledTable } from './lakehouse.ts';
@@ -456,5 +456,9 @@ describe('schema migrations in the embedded catalog, as pyiceberg and Spark 4.1 
 
   test('when types were widened, they are restored with what both wrote in the wider ones, unless it does not fit', async () => {
     await expectTypesRestored(lakehouse, 'others.types');
+  });
+
+  test('when types of a table with delete files were widened, they are restored unless what was written wide was deleted from', async () => {
+    await expectDeletesRestored(lakehouse, 'others.deletes');
   });
 });

@@ -4,7 +4,7 @@ import { ENTRY_DELETED, type DataFile } from './data-file.ts';
 import type { FileIo } from './file-io.ts';
 import { inParallel } from './in-parallel.ts';
 import { decodeManifest } from './manifest.ts';
-import { decodeManifestList } from './manifest-file.ts';
+import { decodeManifestList, type ManifestFile } from './manifest-file.ts';
 import type { Schema } from './schema.ts';
 import { currentSchema, currentSnapshot, type Snapshot, type TableMetadata } from './table-metadata.ts';
 
@@ -36,21 +36,40 @@ export function snapshotToRead(metadata: TableMetadata, snapshotId: string | und
  *   `UnavailableError` when a manifest is gone, as after the snapshot expired
  */
 export async function dataFilesOf(snapshot: Snapshot, io: FileIo): Promise<DataFile[]> {
-  const manifests = decodeManifestList(await readOrSay(io, snapshot['manifest-list']));
-  const live = manifests.filter((manifest) => manifest.addedFiles + manifest.existingFiles > 0);
-  if (live.some((manifest) => manifest.content !== 0)) {
+  const { data, deletes } = await liveManifestsOf(snapshot, io);
+  if (deletes.length > 0) {
     throw new EngineError(
       'UnsupportedError',
       'the table has delete files (its rows are deleted "merge-on-read"), which are not read; compact it first',
     );
   }
-  const files = await inParallel(live, async ({ path, specId }) => {
+  const files = await filesIn(data, io);
+  const other = files.find((file) => file.format !== 'PARQUET');
+  if (other !== undefined) throw new EngineError('UnsupportedError', `${other.format} data files are not read`);
+  return files;
+}
+
+/** @throws EngineError `UnavailableError` when the manifest list is gone */
+export async function liveManifestsOf(
+  snapshot: Snapshot,
+  io: FileIo,
+): Promise<{ data: ManifestFile[]; deletes: ManifestFile[] }> {
+  const manifests = decodeManifestList(await readOrSay(io, snapshot['manifest-list']));
+  const live = manifests.filter((manifest) => manifest.addedFiles + manifest.existingFiles > 0);
+  return { data: live.filter(({ content }) => content === 0), deletes: live.filter(({ content }) => content !== 0) };
+}
+
+/**
+ * The live files of manifests, data files or delete files; without their partition values.
+ *
+ * @throws EngineError `UnavailableError` when a manifest is gone
+ */
+export async function filesIn(manifests: readonly ManifestFile[], io: FileIo): Promise<DataFile[]> {
+  const files = await inParallel(manifests, async ({ path, specId }) => {
     // Partition values are not needed, so neither are the specs.
     const entries = decodeManifest(await readOrSay(io, path), { specId, fields: [] });
     return entries.filter((entry) => entry.status !== ENTRY_DELETED).map((entry) => entry.file);
   });
-  const other = files.flat().find((file) => file.format !== 'PARQUET');
-  if (other !== undefined) throw new EngineError('UnsupportedError', `${other.format} data files are not read`);
   return files.flat();
 }
 

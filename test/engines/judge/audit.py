@@ -25,6 +25,8 @@ from pyiceberg.types import BinaryType, DoubleType, FixedType, FloatType, Primit
 FLOATS = (FloatType, DoubleType)
 PREFIXED = (StringType, BinaryType, FixedType)
 LONG_VALUE = 4096
+# Of lower_bounds and upper_bounds among the fields of a data file.
+BOUNDS_AT = (10, 11)
 
 
 def audit(table: Table, catalog_file: str, ours: list[str]) -> list[str]:
@@ -210,8 +212,12 @@ class _Auditor:
         for entry in entries:
             file = entry.data_file
             description = (entry.sequence_number, entry.file_sequence_number, _description(file))
-            first = self.seen_files.setdefault(file.file_path, description)
-            self.equal(f"description of {file.file_path} in a later manifest", first, description)
+            first, described = self.seen_files.setdefault(file.file_path, (description, file))
+            expected = first
+            if entry.status == ManifestEntryStatus.DELETED:
+                # Bounds in a type that the schema no longer has are left out, since readers of the entries fail at them.
+                expected = (*first[:2], _description(described, bounds_like=file))
+            self.equal(f"description of {file.file_path} in a later manifest", expected, description)
             # Of a file that no snapshot has live any more, expiry may have left the entry alone.
             there = entry.status != ManifestEntryStatus.DELETED or os.path.exists(path_of(file.file_path))
             if there and first is description and manifest.content == ManifestContent.DATA and entry.snapshot_id in self.ours:
@@ -347,11 +353,16 @@ def _key(value):
     return value
 
 
-def _description(file: DataFile) -> str:
+def _description(file: DataFile, bounds_like: DataFile | None = None) -> str:
     """All that is said of a file; a map that is empty says as much as one that is missing, and content, which version 1
-    does not tell, comes as an enum or as its number."""
+    does not tell, comes as an enum or as its number. With bounds of those columns only that another one has bounds of."""
     content, *others = file._data
-    return str([int(content), *((dict(value) or None) if isinstance(value, Mapping) else value for value in others)])
+    told = [int(content), *((dict(value) or None) if isinstance(value, Mapping) else value for value in others)]
+    if bounds_like is not None:
+        for at in BOUNDS_AT:
+            kept = bounds_like._data[at] or {}
+            told[at] = {key: value for key, value in (told[at] or {}).items() if key in kept} or None
+    return str(told)
 
 
 def _field_ids(schema: Schema) -> list[int]:

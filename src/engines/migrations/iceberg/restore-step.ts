@@ -4,7 +4,7 @@ import type { TableRequirement, TableUpdate } from '../../iceberg/table-changes.
 import type { TableMetadata } from '../../iceberg/table-metadata.ts';
 import type { RestoredTable } from '../table-migrator.ts';
 import type { NextStep } from './commit-until-known.ts';
-import { dependsOnFiles, wideFilesSince } from './files-since.ts';
+import { dependsOnFiles, writtenSince } from './files-since.ts';
 import { commentOf, findMarker, type Marker, recordMarker, removeTags, requireUnchanged } from './migration-marker.ts';
 import type { NarrowFiles } from './narrow-files.ts';
 import { narrowingSnapshot, type WideTable } from './narrowing-snapshot.ts';
@@ -68,11 +68,11 @@ async function putBack(table: LoadedTable, marker: Marker, narrowFiles: NarrowFi
     const schemas = [schemaById(metadata, before['schema-id']), schemaById(metadata, after['schema-id'])] as const;
     if (dependsOnFiles(...schemas)) {
       const since = before['snapshot-id'];
-      const wide = await wideFilesSince(table, since, ...schemas).catch((error: unknown) => {
-        throw error instanceof EngineError ? refusal(error.message, error) : error;
+      const written = await writtenSince(table, since, ...schemas).catch((error: unknown) => {
+        throw error instanceof EngineError && !error.retryable ? refusal(error.message, error) : error;
       });
       const retyped = retypedColumns(...schemas);
-      if (retyped.length > 0) toNarrow = { table, since, wide, before: schemas[0], after: schemas[1], retyped };
+      if (retyped.length > 0) toNarrow = { table, since, written, before: schemas[0], after: schemas[1], retyped };
       // Files that others add between this look and the commit were not looked at.
       requirements.push({ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': current });
     }
