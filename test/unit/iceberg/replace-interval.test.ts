@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { intervalTimes } from '../../../src/schemas/partition-parameters.ts';
 import { Lake } from './lake.ts';
 
 let lake: Lake;
@@ -50,6 +51,27 @@ describe.each([
     await lake.load(name, nothing, { partitionBy, ...day('2001-01-10', '2001-01-11') });
     expect(await rowsOf(name)).toEqual(january({ '2001-01-10': [] }));
   });
+});
+
+it('a date, when clocks jump over its midnight, is of the interval of its own day', async () => {
+  const [one, other] = [Date.UTC(2017, 9, 14, 3), Date.UTC(2017, 9, 15, 3)];
+  const timezone = 'America/Sao_Paulo';
+  const [before, own] = [
+    intervalTimes({ startMs: one, endMs: other }, timezone),
+    intervalTimes({ startMs: other, endMs: Date.UTC(2017, 9, 16, 2) }, timezone),
+  ];
+  const rows = (v: string, date: string) => `SELECT DATE '${date}' AS d, '${v}' AS v`;
+  await lake.load('i.gap', `${rows('old', '2017-10-14')} UNION ALL ${rows('old', '2017-10-15')}`);
+  await lake.load('i.gap', rows('new', '2017-10-14'), { interval: { column: 'd', ...before } });
+  expect(await rowsOf('i.gap')).toEqual([
+    { d: '2017-10-14', v: 'new' },
+    { d: '2017-10-15', v: 'old' },
+  ]);
+  await lake.load('i.gap', rows('newer', '2017-10-15'), { interval: { column: 'd', ...own } });
+  expect(await rowsOf('i.gap')).toEqual([
+    { d: '2017-10-14', v: 'new' },
+    { d: '2017-10-15', v: 'newer' },
+  ]);
 });
 
 it('a file, when all its rows are of the interval, is dropped unread; others stay as they are', async () => {
