@@ -138,6 +138,9 @@ export async function expectDeletesRestored(lakehouse: Lakehouse, name: string):
     return () => migrator.restore(run, backup);
   };
 
+  const checked = migration(table, [WIDENED[2]]);
+  checked.target.checks = [{ type: 'row_count', min: 1, severity: 'ERROR', weight: 1 }];
+  await expect(migrator.validate(checked)).rejects.toThrow('checks.0: the table has delete files');
   // Nobody wrote; then others did, and deleted what was there before.
   expect((await (await widened(1))()).notes).toEqual([]);
   const restore = await widened(2);

@@ -50,8 +50,10 @@ class IcebergMigrator implements TableMigrator<IcebergTarget> {
   }
 
   async validate({ target }: Migration): Promise<ValidatedTable> {
-    const { metadata } = await loadOrRefuse(this.#catalog, parseTableIdentifier(target.table));
+    const table = await loadOrRefuse(this.#catalog, parseTableIdentifier(target.table));
+    const { metadata } = table;
     const { evolved } = planChanges(metadata, target.changes);
+    if (target.checks.length > 0) await refuseUnreadable(table);
     const before = currentSchema(metadata);
     const respecified = evolved.spec['spec-id'] !== metadata['default-spec-id'];
     return {
@@ -181,6 +183,15 @@ class IcebergMigrator implements TableMigrator<IcebergTarget> {
     const identifier = parseTableIdentifier(target.table);
     return commitUntilKnown({ catalog: this.#catalog, identifier, signal, keep }, decide);
   }
+}
+
+/** Checks read the whole table, once all changes were made: better known before. */
+async function refuseUnreadable({ metadata, manifests }: LoadedTable): Promise<void> {
+  const deletes = (await manifests.currentManifests(metadata)).filter(({ content }) => content !== 0);
+  if (deletes.length === 0) return;
+  throw conflict(
+    'checks.0: the table has delete files (its rows are deleted "merge-on-read"), which checks do not read',
+  );
 }
 
 function refuseOther(metadata: TableMetadata, { details }: TableBackup): void {
