@@ -24,8 +24,9 @@ const ROWS = (
 ) => `SELECT i::INTEGER AS k, (i % 3)::INTEGER AS part, 'note ' || i AS note, i::FLOAT AS f,
   DATE '2024-01-01' + (i % 5)::INTEGER AS d, (i / 4)::DECIMAL(9, 2) AS price FROM range(${from}, ${to}) AS r(i)`;
 
-function migration(table: ModelledTable, changes: unknown[]): TableMigration<IcebergTarget> {
-  const document = migrationDocument.parse({ name: 'm', targets: [{ type: 'iceberg', table: table.name, changes }] });
+function migration(table: ModelledTable, changes: unknown[], checks: unknown[] = []): TableMigration<IcebergTarget> {
+  const target = { type: 'iceberg', table: table.name, changes, checks };
+  const document = migrationDocument.parse({ name: 'm', targets: [target] });
   return {
     name: 'migration.1/0',
     target: document.targets[0] as IcebergTarget,
@@ -138,8 +139,7 @@ export async function expectDeletesRestored(lakehouse: Lakehouse, name: string):
     return () => migrator.restore(run, backup);
   };
 
-  const checked = migration(table, [WIDENED[2]]);
-  checked.target.checks = [{ type: 'row_count', min: 1, severity: 'ERROR', weight: 1 }];
+  const checked = migration(table, [WIDENED[2]], [{ type: 'row_count', min: 1 }]);
   await expect(migrator.validate(checked)).rejects.toThrow('checks.0: the table has delete files');
   // Nobody wrote; then others did, and deleted what was there before.
   expect((await (await widened(1))()).notes).toEqual([]);
