@@ -89,6 +89,23 @@ describe('a partitioned table, as pyiceberg and Spark 4.1 read it', () => {
     }
   });
 
+  test('two decimals of one type, when loaded in every mode, are right and prune by each', async () => {
+    const table = lakehouse.table('partitions.decimals');
+    const rows = (from: number, count: number): string =>
+      `SELECT i AS id, (i % 3 / 4)::DECIMAL(9, 2) AS one, (i % 2 - 0.5)::DECIMAL(9, 2) AS other FROM range(${from}, ${from + count}) AS r(i)`;
+    await table.load({ sql: rows(0, 30), partitionBy: ['one', 'other'] });
+    await table.load({ sql: rows(20, 20), mode: 'overwrite_partition' });
+    await table.load({ sql: rows(30, 20), mode: 'merge', mergeKeys: ['id'] });
+    await table.expectSound();
+    await table.expectTimeTravel();
+    const planned = await table.expectFiltered({
+      sql: 'one = 0.25 AND other = 0.50',
+      pyiceberg: "And(EqualTo('one', Decimal('0.25')), EqualTo('other', Decimal('0.50')))",
+    });
+    const files = (await lakehouse.judge.partitions(table.name)).reduce((sum, [, , count]) => sum + count, 0);
+    for (const count of Object.values(planned)) expect(count).toBeLessThan(files / 2);
+  });
+
   test('partitions, when counted by pyiceberg, hold the rows that DuckDB counts', async () => {
     const table = lakehouse.table('partitions.counted');
     await table.load({

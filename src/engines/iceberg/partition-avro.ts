@@ -14,7 +14,7 @@ export function avroPartitionType(fields: readonly PartitionValueField[]): AvroS
       const name = avroName(field.name);
       return {
         name,
-        type: ['null', namedOnce(avroTypeOf(field.resultType), named)],
+        type: ['null', namedOnce(avroTypeOf(field.resultType), field.fieldId, named)],
         default: null,
         'field-id': field.fieldId,
         ...(name === field.name ? {} : { 'iceberg-field-name': field.name }),
@@ -81,10 +81,13 @@ function decimalBytes(precision: number): number {
   return twosComplement(10n ** BigInt(precision)).length;
 }
 
-/** Avro wants a named type written out once and named afterwards. */
-function namedOnce(type: AvroSchema, named: Set<string>): AvroSchema {
+/**
+ * Avro has a name defined once. Afterwards the name alone would do for the same type, but pyiceberg does not read that; what
+ * it is called matters to nobody.
+ */
+function namedOnce(type: AvroSchema, fieldId: number, named: Set<string>): AvroSchema {
   if (typeof type === 'string' || Array.isArray(type) || type.name === undefined) return type;
-  if (named.has(type.name)) return type.name;
+  if (named.has(type.name)) return { ...type, name: `${type.name}_${fieldId}` };
   named.add(type.name);
   return type;
 }
