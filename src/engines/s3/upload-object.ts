@@ -146,16 +146,16 @@ async function sendParts(
       parts[at] = { PartNumber, ETag, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) };
     }
   };
-  const ends = Array.from({ length: PARTS_AT_ONCE }, () =>
+  // The first failure is the one that is told; the others end by it, and are waited for.
+  let failure: { error: unknown } | undefined;
+  const senders = Array.from({ length: PARTS_AT_ONCE }, () =>
     sender().catch((error: unknown) => {
+      failure ??= { error };
       failed.abort();
-      throw error;
     }),
   );
-  // The first failure is the one that is told; the others end by it, and are waited for.
-  const first = Promise.all(ends);
-  await Promise.allSettled(ends);
-  await first;
+  await Promise.all(senders);
+  if (failure !== undefined) throw failure.error;
   return parts;
 }
 
