@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Those that take minutes, the longest first: begun last, one of them would be at work alone. */
-const LONG = ['spark-compute', 'spark', 'airflow', 'dbt', 'flink'].map((name) => `/engines/${name}.test.ts`);
+/**
+ * Those that take minutes: begun last, one of them would be at work alone. In this order Spark's two, which keep the
+ * processor busy, are not at work at a time.
+ */
+const LONG = ['spark-compute', 'airflow', 'dbt', 'spark', 'flink'].map((name) => `/engines/${name}.test.ts`);
 
-class LongestFirst extends BaseSequencer {
+class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
       const place = LONG.findIndex((name) => moduleId.endsWith(name));
@@ -30,7 +33,7 @@ export default defineConfig({
     // What the death of a server takes with it need not be waited for to the end.
     bail: inCi ? 10 : 0,
     maxWorkers: 2,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: LongFirst },
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
