@@ -15,6 +15,7 @@ import { preparePythonEnvironment } from './python-environment.ts';
 import { QUICK_JAVA } from './quick-java.ts';
 
 const READY_WITHIN_MS = 120_000;
+const DRIVER_WITHIN_MS = 60_000;
 
 /** What small applications need. The test machine has two cores: one for the driver, one for its executor. */
 export const SMALL_JOB: Readonly<Record<string, string>> = {
@@ -160,11 +161,16 @@ export class SparkStandalone implements AsyncDisposable {
     return [...activedrivers, ...completeddrivers].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** The process of a driver that works: its Java. */
+  /** The process of a driver that works, or is about to: its Java. */
   async driverProcess(driverId: string): Promise<number> {
-    const driver = (await this.#processes(driverId)).find(({ command }) => command.includes('DriverWrapper'));
-    if (driver === undefined) throw new Error(`${driverId} does not work`);
-    return driver.id;
+    const deadlineMs = performance.now() + DRIVER_WITHIN_MS;
+    for (;;) {
+      const driver = (await this.#processes(driverId)).find(({ command }) => command.includes('DriverWrapper'));
+      if (driver !== undefined) return driver.id;
+      // The master says that a driver runs before its worker has started it.
+      if (performance.now() > deadlineMs) throw new Error(`${driverId} does not work`);
+      await sleep(100);
+    }
   }
 
   /** Those of the application that a driver runs: its Python and its Java, without the launcher around them. */

@@ -12,16 +12,16 @@ export async function failureOf(
   { dag_run_id: runId, note }: DagRun,
   signal: AbortSignal,
 ): Promise<EngineError> {
-  const told = [`The DAG ${dagId} failed in Airflow, run ${runId}`];
-  const noted = note === undefined || note === null || note === '' ? '' : `; its note: ${note}`;
+  const noted = note === undefined || note === null || note === '' ? '' : ` (its note: ${note})`;
+  const told = [`The DAG ${dagId} failed in Airflow, run ${runId}${noted}`];
   try {
     const failed = await client.firstFailedTask(dagId, runId, signal);
     if (failed === undefined) {
-      told.push(`: no task of it failed, so somebody or a time limit ended it${noted}`);
+      told.push(`: no task of it failed, so somebody or a time limit ended it`);
     } else {
       const { task, count } = failed;
       const others = count > 1 ? `, and ${count - 1} more` : '';
-      told.push(`: the task ${task.task_id} failed, try ${task.try_number}${others}${noted}`);
+      told.push(`: the task ${task.task_id} failed, try ${task.try_number}${others}`);
       const log = await endOfLog(client, dagId, runId, task, signal);
       if (log !== '') told.push(`\nThe end of its log:\n${log}`);
     }
