@@ -3,7 +3,7 @@ import type { WorkflowStatus } from '../schemas/api-run-answers.ts';
 import { formatDuration } from '../schemas/duration.ts';
 import type { MaintenanceRow } from '../store/maintenance-runs.ts';
 import type { MaintenanceStepRecord } from '../workflows/maintenance-messages.ts';
-import { progressOf } from './run-status.ts';
+import { progressOf, retriesOf } from './run-status.ts';
 
 /** Every step of it is one. */
 const ACTIVITY = 'compact_iceberg_table';
@@ -18,7 +18,7 @@ export function maintenanceStatus(row: MaintenanceRow): WorkflowStatus {
     currentActivity: status === 'RUNNING' && steps.some((step) => step.status === 'RUNNING') ? ACTIVITY : null,
     progress: progressOf(status, steps),
     activities: steps.filter((step) => step.status !== 'PENDING').map(activityOf),
-    retries: steps.reduce((total, { attempts = 0 }) => total + Math.max(0, attempts - 1), 0),
+    retries: retriesOf(steps.map(({ attempts = 0 }) => attempts)),
     pendingSignals: [],
     ...(finishedAt && { closedAt: finishedAt.toISOString() }),
     ...(status !== 'RUNNING' && { result: { status, ...(reason !== null && { reason }) } }),

@@ -8,7 +8,7 @@ import { gateOfRound } from '../schemas/migration-targets.ts';
 import type { Store } from '../store/store.ts';
 import type { MigrationStepRow } from '../store/table-migration-steps.ts';
 import type { MigrationRow } from '../store/table-migrations.ts';
-import { progressOf } from './run-status.ts';
+import { progressOf, retriesOf } from './run-status.ts';
 
 export async function migrationStatus(store: Store, row: MigrationRow): Promise<WorkflowStatus> {
   const { migrationId, round, status, result, finishedAt } = row;
@@ -26,7 +26,7 @@ export async function migrationStatus(store: Store, row: MigrationRow): Promise<
     currentActivity: steps.find((step) => step.status === 'RUNNING')?.activity ?? null,
     progress: progressOf(status, steps),
     activities: begun.map(activityOf),
-    retries: steps.reduce((total, { attempts }) => total + Math.max(0, attempts - 1), 0),
+    retries: retriesOf(steps.map(({ attempts }) => attempts)),
     pendingSignals: waits ? ['approval'] : [],
     ...(notes.length > 0 && { notes }),
     ...(finishedAt && { closedAt: finishedAt.toISOString() }),

@@ -137,7 +137,7 @@ function head(
     currentActivity: steps.find((step) => step.status === 'RUNNING')?.activity ?? null,
     progress: progressOf(status, steps),
     activities: begun.map((step) => activityOf(step, pending(step))),
-    retries: steps.reduce((total, step) => total + Math.max(0, attemptsOf(step, pending(step)) - 1), 0),
+    retries: retriesOf(steps.map((step) => attemptsOf(step, pending(step)))),
     pendingSignals: [],
     executionId: run.executionId,
   };
@@ -147,6 +147,11 @@ function head(
 export function progressOf(status: RunStatus, steps: readonly { status: string }[]): number {
   if (status === 'COMPLETED') return 1;
   return steps.length === 0 ? 0 : Math.round((finishedSteps(status, steps) / steps.length) * 1000) / 1000;
+}
+
+/** Attempts beyond the first, of all steps together. */
+export function retriesOf(attempts: readonly number[]): number {
+  return attempts.reduce((total, ofStep) => total + Math.max(0, ofStep - 1), 0);
 }
 
 /** How many steps are finished; those that a stopped run never reached, or that failed, are not. */

@@ -17,7 +17,7 @@ export async function failureOf(
   try {
     const failed = await client.firstFailedTask(dagId, runId, signal);
     if (failed === undefined) {
-      told.push(`: no task of it failed, so somebody or a time limit ended it`);
+      told.push(': no task of it failed, so somebody or a time limit ended it');
     } else {
       const { task, count } = failed;
       const others = count > 1 ? `, and ${count - 1} more` : '';

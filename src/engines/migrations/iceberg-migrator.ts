@@ -187,8 +187,7 @@ class IcebergMigrator implements TableMigrator<IcebergTarget> {
 
 /** Checks read the whole table, once all changes were made: better known before. */
 async function refuseUnreadable({ metadata, manifests }: LoadedTable): Promise<void> {
-  const deletes = (await manifests.currentManifests(metadata)).filter(({ content }) => content !== 0);
-  if (deletes.length === 0) return;
+  if ((await manifests.currentManifests(metadata)).every(({ content }) => content === 0)) return;
   throw conflict(
     'checks.0: the table has delete files (its rows are deleted "merge-on-read"), which checks do not read',
   );

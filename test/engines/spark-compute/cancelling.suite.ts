@@ -33,6 +33,7 @@ export function cancellingSuite(subject: () => Subject): void {
       await expect.poll(() => spark.applicationProcesses(driverId), { timeout: 120_000 }).not.toEqual([]);
       await sleep(10_000);
       const application = await spark.applicationProcesses(driverId);
+      expect(application.length).toBeGreaterThan(0);
       const cancelledAtMs = performance.now();
       const told = await service.call('POST', `/v1/pipelines/workflows/${workflowId}/signal`, {
         name: 'cancellation',
